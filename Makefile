@@ -1,0 +1,77 @@
+# Everything people type. Programs also work without make: python -m pipelines.train --help
+
+PYTHON ?= python3
+VENV ?= .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+
+MODEL ?= aw_moe
+DATA ?= data/demo
+OUT ?= runs/$(MODEL)
+SOURCE ?= simulator
+SPEC ?= $(if $(filter simulator,$(SOURCE)),feature_specs/demo.yaml,feature_specs/$(SOURCE).yaml)
+INPUT ?=
+ARGS ?=
+LINE_LENGTH := 100
+# ruff does not read setup.cfg, so its rules stand here. D107: __init__ is documented in its class;
+# D102: a method that overrides Keras's inherits the documentation.
+RUFF_RULES := E,F,I,B,UP,S101,D100,D101,D103,D104,D419,T20,RUF100,C4,SIM,PIE
+RUFF := $(VENV)/bin/ruff
+CODE := ranking pipelines tools tests setup.py
+
+.PHONY: help train prepare evaluate export smoke test lint format clean
+
+help: ## Show this help.
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | \
+		while IFS='|' read -r target text; do printf '%-18s %s\n' "$$target" "$$text"; done
+	@printf '\nVariables: MODEL DATA OUT SOURCE SPEC INPUT RUN ARGS (extra flags of the program).\n'
+
+$(VENV)/.installed: setup.cfg setup.py
+	@echo "Installing into $(VENV) ..."
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "Installing what the tests need ..."
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+data/demo/manifest.json: feature_specs/demo.yaml | $(VENV)/.installed
+	@$(PY) -m pipelines.prepare --source=simulator --spec=feature_specs/demo.yaml --data=data/demo --overwrite
+
+# The demo's data are simulated when they are not there; other folders must be prepared first.
+train: $(VENV)/.installed $(if $(filter data/demo,$(DATA)),data/demo/manifest.json) ## Train, evaluate and export MODEL on DATA into OUT.
+	@$(PY) -m pipelines.train --model=$(MODEL) --data=$(DATA) --out=$(OUT) $(ARGS)
+
+prepare: $(VENV)/.installed ## Turn the files of SOURCE at INPUT into records in DATA.
+	@$(PY) -m pipelines.prepare --source=$(SOURCE) --spec=$(SPEC) --input='$(INPUT)' --data=$(DATA) $(ARGS)
+
+evaluate: $(VENV)/.installed ## Evaluate the run folder RUN.
+	@$(PY) -m pipelines.evaluate --run=$(RUN) $(ARGS)
+
+export: $(VENV)/.installed ## Export the run folder RUN as a SavedModel.
+	@$(PY) -m pipelines.export --run=$(RUN) $(ARGS)
+
+smoke: $(VENV)/.installed ## The whole way on tiny data with two logical CPU devices.
+	@rm -rf build/smoke
+	@$(PY) -m pipelines.prepare --source=simulator --spec=feature_specs/demo.yaml --data=build/smoke/data \
+		--option train_sessions=600 --option validation_sessions=100 --option test_sessions=200
+	@$(PY) -m pipelines.train --model=$(MODEL) --data=build/smoke/data --out=build/smoke/run \
+		--devices=2 --max_steps=20 $(ARGS)
+
+test: $(VENV)/.installed-dev ## Run all tests, doctests included.
+	@$(PY) -m pytest tests ranking --doctest-modules $(ARGS)
+
+lint: $(VENV)/.installed-dev ## Check style and types.
+	@$(RUFF) check --line-length $(LINE_LENGTH) --select $(RUFF_RULES) \
+		--config 'lint.per-file-ignores = {"tests/**" = ["S101", "D"], "pipelines/**" = ["T20"], "tools/**" = ["T20"]}' $(CODE)
+	@$(RUFF) format --line-length $(LINE_LENGTH) --check $(CODE)
+	@$(PY) -m mypy
+
+format: $(VENV)/.installed-dev ## Format the code.
+	@$(RUFF) check --line-length $(LINE_LENGTH) --select I,UP,C4 --fix --quiet $(CODE)
+	@$(RUFF) format --line-length $(LINE_LENGTH) $(CODE)
+
+clean: ## Remove the environment and what was built; data and runs stay.
+	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache *.egg-info

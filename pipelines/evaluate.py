@@ -1,0 +1,102 @@
+"""Evaluates a trained run on one split: prints the metrics table and writes the numbers."""
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from pipelines.program import run_program
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ranking.features.prepared_data import PreparedData
+    from ranking.features.spec import FeatureSpec
+    from ranking.training.evaluation import Evaluation
+    from ranking.training.run_folder import Run
+
+FLAGS = flags.FLAGS
+
+_SESSIONS_PER_BATCH = 256
+
+
+def _define_flags() -> None:
+    flags.DEFINE_string("run", None, "Folder of the run to evaluate.", required=True)
+    flags.DEFINE_string("data", None, "Folder of prepared data; the run's own by default.")
+    flags.DEFINE_string("split", "test", "Split to evaluate.")
+    flags.DEFINE_string(
+        "out", None, "File for the metrics; <run>/evaluation-<data>-<split>.json by default."
+    )
+
+
+def main() -> None:
+    """Evaluates and prints the table and where the numbers are."""
+    from rich.console import Console
+
+    from pipelines.metrics_table import print_evaluation
+    from ranking.features.prepared_data import read_prepared
+    from ranking.training.metrics_file import write_metrics
+    from ranking.training.run_folder import open_run
+
+    console = Console()
+    run = open_run(Path(FLAGS.run))
+    data = read_prepared(Path(FLAGS.data or run.data))
+    evaluation = evaluate_run(console, run, data, FLAGS.split)
+    simulated = data.manifest.simulated
+    print_evaluation(
+        console, evaluation, dataclasses.replace(run, simulated=simulated), FLAGS.split
+    )
+    name = f"evaluation-{data.folder.resolve().name}-{FLAGS.split}.json"
+    out = Path(FLAGS.out or run.folder / name)
+    write_metrics(
+        out, {FLAGS.split: evaluation.document(), "data": str(data.folder), "simulated": simulated}
+    )
+    console.print(f"{'metrics':>8}: {out}", highlight=False)
+
+
+def evaluate_run(console: "Console", run: "Run", data: "PreparedData", split: str) -> "Evaluation":
+    """A trained run and prepared data -> one exact pass over a split with the best weights.
+
+    The data may be other than the run's: they are encoded with the run's vocabularies.
+
+    Raises:
+        ValueError: If the data have no such split, or other fields than the run was trained with.
+    """
+    from ranking.features.dataset import evaluation_batches
+    from ranking.features.encoder import Encoder
+    from ranking.training.evaluation import evaluate
+    from ranking.training.score_function import score_function
+    from ranking.training.trainer import load_networks
+
+    _check_same_fields(run, data)
+    with console.status(f"evaluating {run.folder} on {split}"):
+        batches = evaluation_batches(
+            data,
+            Encoder(run.spec, run.vocabularies),
+            split=split,
+            sessions_per_batch=_SESSIONS_PER_BATCH,
+            replicas=1,
+        )
+        return evaluate(score_function(load_networks(run)), batches, run.spec, run.vocabularies)
+
+
+def _check_same_fields(run: "Run", data: "PreparedData") -> None:
+    trained, given = _raw_fields(run.spec), _raw_fields(data.spec)
+    different = sorted(key for key, _ in trained.items() ^ given.items())
+    if different:
+        raise ValueError(
+            f"{data.folder} must have the fields that {run.folder} was trained with. Different: "
+            f"{', '.join(dict.fromkeys(different))}. Prepare the data with the run's spec, or "
+            "train a run on these data."
+        )
+
+
+def _raw_fields(spec: "FeatureSpec") -> dict[str, tuple[str, str]]:
+    """What a record holds of each field: its kind and type, whatever ids it is given later."""
+    return {field.key: (field.kind, field.dtype) for field in spec.fields}
+
+
+if __name__ == "__main__":
+    _define_flags()
+    run_program(main)

@@ -1,0 +1,137 @@
+r"""Prepares sessions: reads a source, writes records, vocabularies and a manifest into one folder.
+
+Examples:
+
+  The demo, simulated sessions of an online shop:
+    python -m pipelines.prepare --source=simulator --spec=feature_specs/demo.yaml --data=data/demo
+
+  The same, smaller:
+    python -m pipelines.prepare --source=simulator --spec=feature_specs/demo.yaml \
+        --data=data/small --option=train_sessions=2000 --option=test_sessions=500
+
+  Your own Parquet files, one impression per row, encoded by four processes:
+    python -m pipelines.prepare --source=parquet --spec=my_spec.yaml --input=logs/ \
+        --data=data/mine --option=layout=impressions --workers=4
+
+  New sessions for a model that exists, with the vocabularies it was trained with:
+    python -m pipelines.prepare --source=parquet --spec=data/mine/feature_spec.json \
+        --input=new_logs/ --data=data/new
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from absl import flags
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.preparation_progress import PreparationProgress
+from pipelines.program import run_program
+from ranking.sources.catalog import SOURCES, open_source
+
+if TYPE_CHECKING:
+    from ranking.features.manifest import SplitManifest
+    from ranking.features.prepared_data import PreparedData
+
+FLAGS = flags.FLAGS
+
+
+def _define_flags() -> None:
+    sources = "; ".join(f"{name}: {entry.summary}" for name, entry in SOURCES.items())
+    flags.DEFINE_string("source", None, f"Where sessions come from. {sources}.", required=True)
+    flags.DEFINE_string("spec", None, "Feature spec, a YAML or JSON file.", required=True)
+    flags.DEFINE_string("input", "", "File or folder that the source reads.")
+    flags.DEFINE_string("data", None, "Folder of prepared data to make.", required=True)
+    flags.DEFINE_multi_string(
+        "option", [], "An option of the source, such as train_sessions=500. Repeatable."
+    )
+    flags.DEFINE_integer("seed", 0, "Seeds the source and the order of sessions.", lower_bound=0)
+    flags.DEFINE_integer("shards", 4, "Files per split.", lower_bound=1)
+    flags.DEFINE_integer(
+        "workers", 1, "Processes that encode. The result does not depend on it.", lower_bound=1
+    )
+    flags.DEFINE_bool("overwrite", False, "Whether to replace prepared data that is there already.")
+
+
+def main() -> None:
+    """Prepares the data and prints a table of its splits."""
+    # Imported here: TensorFlow takes seconds, `--help` and the encoding processes do not need it.
+    from ranking.features.preparation import prepare
+    from ranking.features.prepared_data import MANIFEST_FILE
+    from ranking.features.spec_reader import read_spec
+    from ranking.features.whole_folder import check_free
+
+    spec = read_spec(FLAGS.spec)
+    options = read_options(FLAGS.option)
+    check_free(Path(FLAGS.data), overwrite=FLAGS.overwrite, mark=MANIFEST_FILE)
+    with PreparationProgress(Console(stderr=True)) as progress:
+        progress.open(FLAGS.source)
+        source = open_source(FLAGS.source, spec, FLAGS.input, options, FLAGS.seed)
+        data = prepare(
+            spec,
+            source,
+            FLAGS.data,
+            source_name=FLAGS.source,
+            spec_folder=Path(FLAGS.spec).parent,
+            shards=FLAGS.shards,
+            workers=FLAGS.workers,
+            seed=FLAGS.seed,
+            overwrite=FLAGS.overwrite,
+            progress=progress.advance,
+        )
+    _print_summary(Console(), data)
+
+
+def read_options(written: Sequence[str]) -> dict[str, str]:
+    """Maps options as typed, `name=value`, to values by name.
+
+    Raises:
+        ValueError: If one has no name or no `=`, or a name appears twice.
+    """
+    options: dict[str, str] = {}
+    for option in written:
+        name, equals, value = option.partition("=")
+        if not name or not equals:
+            raise ValueError(f"`--option` must be name=value. Received: --option={option}")
+        if name in options:
+            raise ValueError(f"`--option` must name an option once. Received: `{name}` twice")
+        options[name] = value
+    return options
+
+
+def _print_summary(console: Console, data: "PreparedData") -> None:
+    manifest = data.manifest
+    kind = "simulated sessions" if manifest.simulated else "sessions"
+    table = Table(title=f"{kind} of spec {data.spec.name}", box=box.SIMPLE_HEAD)
+    table.add_column()
+    for name in manifest.splits:
+        table.add_column(name, justify="right")
+    facts = [_facts(split, data.spec.tasks) for split in manifest.splits.values()]
+    for name in facts[0]:
+        table.add_row(name, *(fact[name] for fact in facts))
+    console.print(table)
+    if manifest.simulated:
+        console.print("The sessions are simulated: results show that the code works, no more.")
+    console.print(f"data: {data.folder}", highlight=False, soft_wrap=True)
+
+
+def _facts(split: "SplitManifest", tasks: Sequence[str]) -> dict[str, str]:
+    positives = {
+        f"{task} = 1": f"{split.positives[task]:,} ({split.positives[task] / split.candidates:.1%})"
+        for task in tasks
+    }
+    return {
+        "sessions": f"{split.sessions:,}",
+        "candidates": f"{split.candidates:,}",
+        **positives,
+        "behaviors per session": f"{split.behaviors / split.sessions:.1f}",
+        "bytes per candidate": f"{split.bytes / split.candidates:.0f}",
+        "files": str(len(split.shards)),
+    }
+
+
+if __name__ == "__main__":
+    _define_flags()
+    run_program(main)

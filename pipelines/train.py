@@ -1,0 +1,155 @@
+"""Trains a model on prepared data, evaluates it on the test split and exports it."""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from pipelines.export import export_run, print_export
+from pipelines.program import run_program
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ranking.features.prepared_data import PreparedData
+    from ranking.training.checkpoints import Progress
+    from ranking.training.run_folder import Run
+    from ranking.training.trainer import Trainer
+
+FLAGS = flags.FLAGS
+
+
+def _define_flags() -> None:
+    flags.DEFINE_string("model", "aw_moe", "Model of the catalog to train.")
+    flags.DEFINE_string("data", None, "Folder of prepared data.", required=True)
+    flags.DEFINE_string("out", None, "Folder of the run, made by this program.", required=True)
+    flags.DEFINE_enum(
+        "preset",
+        "fast",
+        ["fast", "paper"],
+        "Training settings to start from: a good model within minutes, or the AW-MoE paper's.",
+    )
+    flags.DEFINE_multi_string(
+        "set", [], "Changes a setting of the model or the training, such as experts=8. Repeatable."
+    )
+    flags.DEFINE_integer("seed", 1, "Seeds weights, batches and sampling.")
+    flags.DEFINE_integer("devices", None, "GPUs to use (all by default), or logical CPU devices.")
+    flags.DEFINE_integer("max_steps", None, "Stops after this many training steps.", lower_bound=1)
+    flags.DEFINE_bool("export", True, "Whether to export a SavedModel at the end.")
+    flags.DEFINE_bool("overwrite", False, "Whether to replace a run that is already there.")
+
+
+def main() -> None:
+    """Trains, evaluates, exports; prints the metrics table and the paths."""
+    started = time.perf_counter()
+    from rich.console import Console
+
+    from pipelines.metrics_table import print_evaluation
+    from ranking.features.prepared_data import read_prepared
+    from ranking.training.metrics_file import write_metrics
+    from ranking.training.run_folder import start_run
+    from ranking.training.strategy import make_strategy
+    from ranking.training.trainer import Trainer
+
+    console = Console()
+    strategy = make_strategy(FLAGS.devices)
+    data = read_prepared(Path(FLAGS.data))
+    run = _describe_run(data)
+    if start_run(run, data, overwrite=FLAGS.overwrite):
+        console.print(f"Continuing the unfinished run in {run.folder}.")
+    trainer = Trainer(run, data, strategy, max_steps=FLAGS.max_steps)
+    _print_plan(console, trainer)
+    progress = _train(console, trainer)
+    evaluation = trainer.evaluate("test")
+    print_evaluation(console, evaluation, run, "test")
+    if FLAGS.export:
+        print_export(console, export_run(console, run))
+    # Written last: its presence says that the run is finished.
+    write_metrics(
+        run.metrics_path,
+        {
+            "test": evaluation.document(),
+            "train": {"steps": progress.step, "best_step": progress.best_step},
+            "history": list(progress.history),
+        },
+    )
+    console.print(f"{'metrics':>8}: {run.metrics_path}", highlight=False)
+    console.print(f"{'time':>8}: {time.perf_counter() - started:.0f} s", highlight=False)
+
+
+def _describe_run(data: "PreparedData") -> "Run":
+    """Flags and data -> the run they describe."""
+    from ranking.models.catalog import model_entry
+    from ranking.settings_parser import apply_overrides, parse_assignment, split_overrides
+    from ranking.training.run_folder import Run
+    from ranking.training.settings import PRESETS
+
+    settings = {"model": model_entry(FLAGS.model).settings_class(), "training": PRESETS[FLAGS.preset]}
+    overrides = split_overrides(dict(map(parse_assignment, FLAGS.set)), settings)
+    return Run(
+        folder=Path(FLAGS.out),
+        model=FLAGS.model,
+        model_settings=apply_overrides(settings["model"], overrides["model"]),
+        training=apply_overrides(settings["training"], overrides["training"]),
+        seed=FLAGS.seed,
+        data=Path(FLAGS.data),
+        simulated=data.manifest.simulated,
+        spec=data.spec,
+    )
+
+
+def _print_plan(console: "Console", trainer: "Trainer") -> None:
+    """Says what is about to be trained: sizes, steps, settings."""
+    run = trainer.run
+    weights = trainer.networks.training.count_params()
+    origin = "simulated data" if run.simulated else "data"
+    console.print(
+        f"[bold]{run.model}[/bold] on {origin} {run.data}: {weights:,} weights, "
+        f"{trainer.sessions_per_batch} sessions a step, {trainer.epoch_steps} steps an epoch, "
+        f"{trainer.total_steps} steps at most, {trainer.replicas} device(s)",
+        highlight=False,
+    )
+    document = run.document()
+    for part in ("model_settings", "training_settings"):
+        console.print(f"[dim]{part}: {json.dumps(document[part])}[/dim]", highlight=False)
+
+
+def _train(console: "Console", trainer: "Trainer") -> "Progress":
+    """Trains under a progress bar -> where the run ended."""
+    from rich import progress as bars
+
+    columns = (
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TimeElapsedColumn(),
+        bars.TextColumn("{task.fields[status]}"),
+    )
+    with bars.Progress(*columns, console=console) as bar:
+        task = bar.add_task("training", total=trainer.total_steps, status="")
+
+        def observe(progress: "Progress", values: Mapping[str, float]) -> None:
+            if "validation_session_auc" in values:
+                console.print(_epoch_line(progress.epoch, values), highlight=False)
+                return
+            speed = values["impressions_per_second"]
+            status = f"loss {values['loss']:.4f}, {speed:,.0f} impressions/s"
+            bar.update(task, completed=progress.step, status=status)
+
+        return trainer.train(observe)
+
+
+def _epoch_line(epoch: int, values: Mapping[str, float]) -> str:
+    return (
+        f"epoch {epoch}: loss {values['loss']:.4f}, validation session AUC "
+        f"{values['validation_session_auc']:.4f}, {values['impressions_per_second']:,.0f} "
+        "impressions/s"
+    )
+
+
+if __name__ == "__main__":
+    _define_flags()
+    run_program(main)

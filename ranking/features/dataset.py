@@ -1,0 +1,186 @@
+"""Prepared data to encoded batches: shuffled and sampled to train, one exact pass to evaluate."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from ranking.did_you_mean import did_you_mean
+from ranking.features.encoder import Batch, Encoder
+from ranking.features.negative_sampling import NegativeSampling
+from ranking.features.padding import pad_sessions, pad_to_fixed_shapes
+from ranking.features.prepared_data import PreparedData
+from ranking.features.records import parse_records, raw_batch
+from ranking.features.session_order import (
+    POOL_BATCHES,
+    measure_sessions,
+    order_by_size,
+    order_pool,
+)
+from ranking.features.session_stream import (
+    epoch_seeds,
+    interleaved_records,
+    records_in_order,
+    shuffled,
+)
+
+_MEASURED_AT_ONCE = 1024
+
+
+def training_batches(
+    data: PreparedData,
+    encoder: Encoder,
+    *,
+    split: str,
+    sessions_per_batch: int,
+    replicas: int,
+    seed: int,
+    epoch: int,
+    skip_batches: int,
+    label: str,
+    negatives_per_positive: float | None,
+    pad_to_max: bool,
+    shuffle_buffer: int = 65_536,
+) -> tf.data.Dataset:
+    """One epoch of a split -> encoded batches in random order, `training_steps` times `replicas`.
+
+    Every batch of `sessions_per_batch` sessions comes as `replicas` equal parts, one after the
+    other and padded alike. The order depends on `seed`, `epoch`, `sessions_per_batch` and
+    `shuffle_buffer` alone: shards are shuffled, then sessions by a buffer; then pools of 32 batches
+    are sorted by size so that batches hold little padding, and the batches of a pool are shuffled.
+    Sessions that fill no batch at the end are dropped.
+
+    Args:
+        data: Prepared data.
+        encoder: Encoder of the spec that the data was prepared with.
+        split: Name of the split.
+        sessions_per_batch: Sessions of a batch over all replicas.
+        replicas: Parts that a batch comes in.
+        seed: Seed of the run, at least 0.
+        epoch: Number of the epoch, at least 0.
+        skip_batches: Batches to leave out at the start, to continue a stopped run. The rest is what
+            it would have been.
+        label: Name of the label that negatives are sampled for.
+        negatives_per_positive: Negatives to keep per positive, drawn anew in every epoch (see
+            `NegativeSampling`); sessions without a positive are left out. `None` keeps all
+            sessions and all candidates.
+        pad_to_max: Pads to few different shapes, see `pad_to_fixed_shapes`.
+        shuffle_buffer: Records in the shuffle buffer.
+
+    Raises:
+        ValueError: If an argument is out of range or names something that is not there, or if a
+            shard is missing or changed its size.
+    """
+    _check_sizes(sessions_per_batch, replicas)
+    sampling = _sampling(data, label, negatives_per_positive)
+    seeds = epoch_seeds(seed, epoch, 4)
+    measure = functools.partial(measure_sessions, data.spec, sampling=sampling)
+    records = interleaved_records(data.files(split), seeds[0])
+    measured = _mapped(records.batch(_MEASURED_AT_ONCE), measure).unbatch()
+    pools = shuffled(measured, shuffle_buffer, seeds[1]).batch(POOL_BATCHES * sessions_per_batch)
+    pools = pools.enumerate().skip(skip_batches // POOL_BATCHES)
+
+    def order(number: tf.Tensor, measured: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, tf.Tensor]:
+        return order_pool(number, measured, sessions_per_batch=sessions_per_batch, seed=seeds[2])
+
+    def encode(serialized: tf.Tensor, number: tf.Tensor) -> Batch:
+        parsed = parse_records(data.spec, serialized)
+        if sampling is not None:
+            parsed = sampling.sample(data.spec, parsed, tf.stack([seeds[3], number]))
+        encoded = encoder(raw_batch(data.spec, parsed))
+        if pad_to_max:
+            encoded = pad_to_fixed_shapes(data.spec, encoded)
+        return {
+            key: tf.ensure_shape(value, [sessions_per_batch, *value.shape[1:]])
+            for key, value in encoded.items()
+        }
+
+    batches = _mapped(pools, order, 1).unbatch().skip(skip_batches % POOL_BATCHES)
+    return _finished(_mapped(batches, encode), replicas)
+
+
+def training_steps(
+    data: PreparedData,
+    *,
+    split: str,
+    sessions_per_batch: int,
+    label: str,
+    negatives_per_positive: float | None,
+) -> int:
+    """How many batches of `sessions_per_batch` sessions one epoch of `training_batches` has.
+
+    Raises:
+        ValueError: If the spec has no such label, the data no such split, or if a shard is missing
+            or changed its size.
+    """
+    sampling = _sampling(data, label, negatives_per_positive)
+    data.files(split)  # Raises where there is no such split.
+    counts = data.manifest.splits[split]
+    sessions = counts.sessions if sampling is None else counts.sessions_with_positive[label]
+    return sessions // sessions_per_batch
+
+
+def evaluation_batches(
+    data: PreparedData, encoder: Encoder, *, split: str, sessions_per_batch: int, replicas: int
+) -> tf.data.Dataset:
+    """A split -> encoded batches with every session once, in parts like those of training.
+
+    Sessions come in the order of the shards, but sorted by size within pools of 32 batches. The
+    last batch is filled up with empty sessions: zeros, lengths included.
+
+    Raises:
+        ValueError: If an argument is out of range or names something that is not there, or if a
+            shard is missing or changed its size.
+    """
+    _check_sizes(sessions_per_batch, replicas)
+
+    def order(serialized: tf.Tensor) -> tf.Tensor:
+        return order_by_size(*measure_sessions(data.spec, serialized, None))
+
+    def encode(serialized: tf.Tensor) -> Batch:
+        encoded = encoder(raw_batch(data.spec, parse_records(data.spec, serialized)))
+        return pad_sessions(encoded, sessions_per_batch)
+
+    pools = records_in_order(data.files(split)).batch(POOL_BATCHES * sessions_per_batch)
+    batches = _mapped(pools, order, 1).rebatch(sessions_per_batch)
+    return _finished(_mapped(batches, encode), replicas)
+
+
+def _check_sizes(sessions_per_batch: int, replicas: int) -> None:
+    if replicas < 1 or sessions_per_batch < 1 or sessions_per_batch % replicas:
+        raise ValueError(
+            "`sessions_per_batch` must be a positive multiple of `replicas`. Received: "
+            f"sessions_per_batch={sessions_per_batch}, replicas={replicas}"
+        )
+
+
+def _sampling(data: PreparedData, label: str, ratio: float | None) -> NegativeSampling | None:
+    if label not in data.spec.tasks:
+        raise ValueError(
+            f"`label` must be one of spec `{data.spec.name}`. Received: label={label!r}. "
+            f"{did_you_mean(label, data.spec.tasks)}"
+        )
+    return None if ratio is None else NegativeSampling(label, ratio)
+
+
+def _mapped(
+    dataset: tf.data.Dataset, function: Callable[..., Any], parallel: int = tf.data.AUTOTUNE
+) -> tf.data.Dataset:
+    """Maps in the background, in order. Pools are large, so `parallel` lets one wait, not many."""
+    traced_as_it_is = tf.autograph.experimental.do_not_convert(function)
+    return dataset.map(traced_as_it_is, num_parallel_calls=parallel, deterministic=True)
+
+
+def _finished(batches: tf.data.Dataset, replicas: int) -> tf.data.Dataset:
+    """Splits batches into one part per replica and reads ahead."""
+
+    def split(batch: Batch) -> Batch:
+        return {key: tf.stack(tf.split(value, replicas)) for key, value in batch.items()}
+
+    if replicas > 1:
+        batches = _mapped(batches, split).unbatch()
+    options = tf.data.Options()
+    options.deterministic = True
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return batches.prefetch(tf.data.AUTOTUNE).with_options(options)

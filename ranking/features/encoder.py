@@ -1,0 +1,170 @@
+"""Raw values to what models read: ids, numbers, lengths. The same in training and in serving."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from ranking.did_you_mean import did_you_mean
+from ranking.features.id_lookup import IdLookup
+from ranking.features.positions import clip_lengths, keep_newest, valid_positions
+from ranking.features.spec import (
+    BEHAVIORS,
+    CANDIDATES,
+    LABELS,
+    SECTIONS,
+    SESSION,
+    FeatureSpec,
+    Field,
+)
+from ranking.features.text import split_text
+from ranking.features.transforms import transformed
+
+Batch = dict[str, tf.Tensor]
+RawBatch = Mapping[str, Any]
+
+
+class Encoder:
+    """Maps a raw batch to an encoded batch with the same keys.
+
+    - ids become int32 row numbers of their table;
+    - several ids and text become int32 `[..., M]` with int32 lengths, the first `max_length` kept;
+    - numbers become float32 with their transforms applied, NaN becoming the default (without a
+      default a NaN stays one: it is an error that must not pass for a value);
+    - section lengths, metadata and labels stay as they are;
+    - behaviors beyond the spec's `max_length` are cut, the newest stay;
+    - positions beyond the lengths become 0, whatever they held.
+
+    Text is lowercased (Unicode) and split at ASCII white space. A row's encoding depends on no
+    other row. A batch may hold some sections only; a section comes with its length.
+
+    Args:
+        spec: A resolved spec.
+        vocabulary_folder: Folder of the vocabulary files, one `<table>.txt` each.
+
+    Raises:
+        ValueError: If the spec is not resolved, or if a vocabulary file is missing or differs from
+            the one that the spec was resolved with.
+    """
+
+    def __init__(self, spec: FeatureSpec, vocabulary_folder: str | Path) -> None:
+        if not spec.is_resolved:
+            raise ValueError(
+                f"`spec` must be resolved: spec `{spec.name}` has vocabularies or statistics that "
+                "are not filled in yet. Prepare data with it and use the prepared folder's spec."
+            )
+        self.spec = spec
+        self._lookups = {
+            table.name: IdLookup(table, Path(vocabulary_folder)) for table in spec.tables.values()
+        }
+        self._keys = _batch_keys(spec)
+
+    @property
+    def lookup_tables(self) -> list[tf.lookup.StaticHashTable]:
+        """The hash tables that an export has to track."""
+        lookups = self._lookups.values()
+        return [lookup.resource for lookup in lookups if lookup.resource is not None]
+
+    def __call__(self, raw: RawBatch) -> Batch:
+        """Encodes a raw batch.
+
+        Raises:
+            ValueError: If `raw` has a key that the spec does not know, or lacks a length.
+        """
+        self._check_keys(raw)
+        encoded: Batch = {}
+        for section in SECTIONS:
+            fields = [field for field in self.spec.section(section) if field.key in raw]
+            values = {key: value for field in fields for key, value in _values(field, raw).items()}
+            if section in (SESSION, LABELS):
+                encoded |= self._encode_fields(fields, values, None)
+            elif fields:
+                encoded |= self._encode_sequence(section, fields, values, raw)
+        return encoded
+
+    def _encode_sequence(
+        self, section: str, fields: list[Field], values: Batch, raw: RawBatch
+    ) -> Batch:
+        key = f"{section}_length"
+        lengths = clip_lengths(_tensor(key, raw, "int32"), tf.shape(values[fields[0].key])[1])
+        if section == BEHAVIORS:
+            values = keep_newest(values, lengths, self.spec.behaviors_max_length)
+            lengths = tf.minimum(lengths, self.spec.behaviors_max_length)
+        mask = valid_positions(lengths, tf.shape(values[fields[0].key])[1])
+        return {key: lengths, **self._encode_fields(fields, values, mask)}
+
+    def _encode_fields(self, fields: list[Field], values: Batch, mask: tf.Tensor | None) -> Batch:
+        encoded: Batch = {}
+        for field in fields:
+            value = values[field.key]
+            if field.kind == "id":
+                encoded[field.key] = _masked(self._look_up(field, value), mask)
+            elif field.kind == "ids":
+                encoded |= self._encode_ids(field, value, values[field.length_key], mask)
+            elif field.kind == "text":
+                encoded |= self._encode_text(field, value, mask)
+            elif field.kind == "dense":
+                encoded[field.key] = _masked(transformed(field, value), mask)
+            else:
+                encoded[field.key] = value
+        return encoded
+
+    def _look_up(self, field: Field, values: tf.Tensor) -> tf.Tensor:
+        return self._lookups[self.spec.table_of(field).name](values)
+
+    def _encode_ids(
+        self, field: Field, values: tf.Tensor, lengths: tf.Tensor, mask: tf.Tensor | None
+    ) -> Batch:
+        values = values[..., : field.max_length]
+        width = tf.shape(values)[-1]
+        lengths = _masked(clip_lengths(lengths, width), mask)
+        ids = _masked(self._look_up(field, values), valid_positions(lengths, width))
+        return {field.key: ids, field.length_key: lengths}
+
+    def _encode_text(self, field: Field, text: tf.Tensor, mask: tf.Tensor | None) -> Batch:
+        tokens = split_text(tf.reshape(text, [-1]))[:, : field.max_length]
+        ids = tokens.with_values(self._look_up(field, tokens.values))
+        padded = ids.to_tensor(shape=[None, field.max_length])
+        lengths = _masked(tf.reshape(ids.row_lengths(), tf.shape(text)), mask)
+        shape = tf.concat([tf.shape(text), [field.max_length]], axis=0)
+        padded = _masked(tf.reshape(padded, shape), None if mask is None else mask[..., None])
+        return {field.key: padded, field.length_key: tf.cast(lengths, tf.int32)}
+
+    def _check_keys(self, raw: RawBatch) -> None:
+        for key in raw:
+            if key not in self._keys:
+                raise ValueError(
+                    f"Every key of a raw batch must be one of spec `{self.spec.name}`. "
+                    f"Received: `{key}`. {did_you_mean(key, self._keys)}"
+                )
+
+
+def _batch_keys(spec: FeatureSpec) -> frozenset[str]:
+    lengths = {field.length_key for field in spec.fields if field.is_multivalued}
+    keys = {field.key for field in spec.fields}
+    return frozenset(keys | lengths | {f"{section}_length" for section in (BEHAVIORS, CANDIDATES)})
+
+
+def _values(field: Field, raw: RawBatch) -> Batch:
+    """The field's tensors; labels come as float32, whatever their raw type is."""
+    if field.kind == "label":
+        return {field.key: tf.convert_to_tensor(raw[field.key])}
+    values = {field.key: _tensor(field.key, raw, field.dtype)}
+    if field.kind == "ids":
+        values[field.length_key] = _tensor(field.length_key, raw, "int32")
+    return values
+
+
+def _tensor(key: str, raw: RawBatch, dtype: str) -> tf.Tensor:
+    if key not in raw:
+        raise ValueError(f"A raw batch must have `{key}` beside its values. Received: {list(raw)}")
+    try:
+        return tf.convert_to_tensor(raw[key], dtype)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`{key}` of a raw batch must be {dtype}. Received: {error}") from error
+
+
+def _masked(values: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
+    """`values` with 0 where `mask` is False."""
+    return values if mask is None else tf.where(mask, values, tf.zeros([], values.dtype))

@@ -1,0 +1,137 @@
+"""Sessions to records in several processes, in order. Nothing here needs TensorFlow."""
+
+import collections
+import dataclasses
+import multiprocessing
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+import numpy as np
+import pyarrow as pa
+
+from ranking.features.record_encoding import encode_columns
+from ranking.features.session_columns import SectionColumns, cut_columns, session_columns
+from ranking.features.spec import BEHAVIORS, CANDIDATES, FeatureSpec
+from ranking.features.validation import validate_sessions
+
+_SESSIONS_PER_TASK = 1024
+_TASKS_AHEAD = 3  # Per worker: enough that none waits, few enough to keep memory small.
+
+
+@dataclasses.dataclass(frozen=True)
+class EncodedSessions:
+    """Some sessions in a row, and what is in them.
+
+    Attributes:
+        records: Serialized records.
+        candidates: Number of candidates.
+        behaviors: Number of behaviors that the records hold.
+        positives: For each label, the number of candidates with a 1.
+        sessions_with_positive: For each label, the number of sessions with at least one.
+    """
+
+    records: list[bytes]
+    candidates: int
+    behaviors: int
+    positives: dict[str, int]
+    sessions_with_positive: dict[str, int]
+
+
+class EncodingPool:
+    """Maps record batches to checked, encoded sessions, in order.
+
+    Use it as a context manager. What comes out does not depend on the number of workers.
+
+    Args:
+        spec: The spec that the batches' schema follows.
+        workers: Number of processes; 1 works in this process.
+    """
+
+    def __init__(self, spec: FeatureSpec, workers: int) -> None:
+        self._spec = spec
+        self._workers = workers
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> "EncodingPool":
+        if self._workers > 1:
+            # Not forked: TensorFlow's threads do not survive a fork.
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._workers, mp_context=context)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def encode(self, batches: Iterable[pa.RecordBatch], *, where: str) -> Iterator[EncodedSessions]:
+        """Checks and encodes batches; messages call the place they come from `where`.
+
+        Raises:
+            RecordError: If a session breaks a rule.
+            OSError: If a worker was killed.
+        """
+        if self._pool is None:
+            for first_session, batch in _tasks(batches):
+                yield encode_sessions(self._spec, batch, where, first_session)
+            return
+        pending: collections.deque[Future[EncodedSessions]] = collections.deque()
+        try:
+            for first_session, batch in _tasks(batches):
+                # A pickled slice would carry the whole batch; a serialized one does not.
+                task = (self._spec, batch.schema, batch.serialize(), where, first_session)
+                pending.append(self._pool.submit(_encode_serialized, *task))
+                if len(pending) > _TASKS_AHEAD * self._workers:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        except BrokenProcessPool as error:
+            raise OSError(
+                f"A worker process was killed while it encoded {where}, most likely because memory "
+                f"ran out. Received: workers={self._workers}. Use fewer workers."
+            ) from error
+
+
+def encode_sessions(
+    spec: FeatureSpec, batch: pa.RecordBatch, where: str, first_session: int
+) -> EncodedSessions:
+    """Checks and encodes a batch whose first session is number `first_session` of `where`.
+
+    Raises:
+        RecordError: If a session breaks a rule.
+    """
+    validate_sessions(spec, batch, where=where, first_session=first_session)
+    sections = cut_columns(spec, session_columns(spec, batch))
+    candidates = sections[CANDIDATES]
+    per_session = {label: _positives(candidates, f"labels_{label}") for label in spec.tasks}
+    return EncodedSessions(
+        records=encode_columns(spec, sections),
+        candidates=int(candidates.offsets[-1]),
+        behaviors=int(sections[BEHAVIORS].offsets[-1]),
+        positives={label: int(counts.sum()) for label, counts in per_session.items()},
+        sessions_with_positive={
+            label: int((counts > 0).sum()) for label, counts in per_session.items()
+        },
+    )
+
+
+def _encode_serialized(
+    spec: FeatureSpec, schema: pa.Schema, batch: pa.Buffer, where: str, first_session: int
+) -> EncodedSessions:
+    return encode_sessions(spec, pa.ipc.read_record_batch(batch, schema), where, first_session)
+
+
+def _tasks(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Small slices of batches and the number of the first session of each."""
+    first_session = 0
+    for batch in batches:
+        for start in range(0, batch.num_rows, _SESSIONS_PER_TASK):
+            piece = batch.slice(start, _SESSIONS_PER_TASK)
+            yield first_session, piece
+            first_session += piece.num_rows
+
+
+def _positives(candidates: SectionColumns, key: str) -> np.ndarray:
+    """int64 `[n]`: how many candidates of each session have a 1."""
+    ones = np.concatenate([[0], np.cumsum(candidates.columns[key].to_numpy(zero_copy_only=False))])
+    return np.diff(ones[candidates.offsets])

@@ -1,0 +1,91 @@
+"""What a prepared folder says about itself in manifest.json."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """One file of records.
+
+    Attributes:
+        file: Its name in the prepared folder.
+        sessions: Number of records.
+        bytes: Size of the file.
+        sha256: Checksum of the file, in hexadecimal.
+    """
+
+    file: str
+    sessions: int
+    bytes: int
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitManifest:
+    """Counts of one split.
+
+    Attributes:
+        sessions: Number of sessions.
+        candidates: Number of candidates of all sessions.
+        behaviors: Number of behaviors of all sessions, as far as they are kept.
+        positives: For each label, the number of candidates with a 1.
+        sessions_with_positive: For each label, the number of sessions with at least one.
+        shards: The files, in order.
+    """
+
+    sessions: int
+    candidates: int
+    behaviors: int
+    positives: Mapping[str, int]
+    sessions_with_positive: Mapping[str, int]
+    shards: tuple[Shard, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Size of all shards."""
+        return sum(shard.bytes for shard in self.shards)
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """All counts of a prepared folder, and where it came from.
+
+    Attributes:
+        spec_fingerprint: Fingerprint of the resolved spec in the folder.
+        simulated: Whether the sessions were made up rather than logged.
+        seed: Seed of the preparation.
+        source: What was read, by which protocol, with which options.
+        splits: Counts and files by split.
+    """
+
+    spec_fingerprint: str
+    simulated: bool
+    seed: int
+    source: Mapping[str, str | int | float]
+    splits: Mapping[str, SplitManifest]
+
+    def to_json(self) -> str:
+        """The text of manifest.json."""
+        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Manifest":
+        """The manifest in a text that `to_json` returned.
+
+        Raises:
+            ValueError: If the text is not such a manifest.
+        """
+        document = json.loads(text)
+        try:
+            splits = {name: _read_split(split) for name, split in document.pop("splits").items()}
+            return cls(**document, splits=splits)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"not a manifest: {error}") from error
+
+
+def _read_split(document: Mapping[str, Any]) -> SplitManifest:
+    shards = tuple(Shard(**shard) for shard in document["shards"])
+    return SplitManifest(**{**document, "shards": shards})

@@ -1,0 +1,142 @@
+"""The `roles` section of a spec file to `Roles`, checked against the fields that it names."""
+
+import dataclasses
+from collections.abc import Mapping
+
+from ranking.did_you_mean import did_you_mean
+from ranking.features.spec import BEHAVIORS, CANDIDATES, LABELS, SESSION, Field, Roles
+from ranking.features.spec_node import SpecNode
+
+_KEYS = tuple(attribute.name for attribute in dataclasses.fields(Roles))
+_Fields = Mapping[str, Mapping[str, Field]]
+
+
+def read_roles(node: SpecNode, fields: _Fields) -> Roles:
+    """Maps the `roles` section to roles; `fields` are the fields of each section by name.
+
+    Raises:
+        SpecError: If a role names a field that is missing or cannot play the part.
+    """
+    node.check_keys(_KEYS, "`roles`")
+    item = node.required("item", "[item]")
+    keys = node.mapping()
+    return Roles(
+        item=_read_item(item, fields),
+        query=_read_query(keys["query"], fields) if "query" in keys else (),
+        category=_read_category(keys["category"], item, fields) if "category" in keys else None,
+        scenario=_read_scenario(keys["scenario"], fields) if "scenario" in keys else None,
+        session_id=_read_name_of(keys["session_id"], fields) if "session_id" in keys else None,
+        user_id=_read_name_of(keys["user_id"], fields) if "user_id" in keys else None,
+        time=_read_time(keys["time"], fields) if "time" in keys else None,
+        popularity=_read_popularity(keys["popularity"], fields) if "popularity" in keys else None,
+        oracle=_read_oracle(keys["oracle"], fields) if "oracle" in keys else {},
+        segments=_read_segments(keys["segments"], fields) if "segments" in keys else (),
+    )
+
+
+def _find(node: SpecNode, fields: _Fields, section: str) -> Field:
+    """The field of `section` that the node names."""
+    name = node.text()
+    if name in fields[section]:
+        return fields[section][name]
+    raise node.error(
+        f"must name a field of `{section}`. Received: {name}.", did_you_mean(name, fields[section])
+    )
+
+
+def _require(fits: bool, node: SpecNode, rule: str, field: Field) -> None:
+    if not fits:
+        raise node.error(
+            f"must name {rule}. Received: {field.name}, of kind `{field.kind}` and type "
+            f"{field.dtype}.",
+            "Name another field, or change this one in its section.",
+        )
+
+
+def _read_item(node: SpecNode, fields: _Fields) -> tuple[str, ...]:
+    names = node.distinct_texts()
+    for position, (name, entry) in enumerate(names.items()):
+        shown = _find(entry, fields, CANDIDATES)
+        done = _find(entry, fields, BEHAVIORS)
+        _require(shown.is_input and done.is_input, entry, "fields that models read", shown)
+        if (shown.kind, shown.table, shown.pool) != (done.kind, done.table, done.pool):
+            raise entry.error(
+                "must be the same in `behaviors` and `candidates`: same kind, table and pool. "
+                f"Received: {_described(done)} and {_described(shown)}.",
+                f"Make them agree, or take `{name}` out of `item`.",
+            )
+        _require(position > 0 or shown.kind == "id", entry, "the item's id first", shown)
+    return tuple(names)
+
+
+def _described(field: Field) -> str:
+    table = f" of table `{field.table}`" if field.table else ""
+    pool = f" with pool `{field.pool}`" if field.is_multivalued else ""
+    return f"`{field.kind}`{table}{pool}"
+
+
+def _read_query(node: SpecNode, fields: _Fields) -> tuple[str, ...]:
+    names = node.distinct_texts()
+    for entry in names.values():
+        field = _find(entry, fields, SESSION)
+        _require(field.is_input, entry, "fields that models read", field)
+    return tuple(names)
+
+
+def _read_category(node: SpecNode, item: SpecNode, fields: _Fields) -> str:
+    name = node.text()
+    members = item.distinct_texts()
+    if name not in members:
+        raise node.error(
+            f"must be one of `roles.item`. Received: {name}.", did_you_mean(name, members)
+        )
+    field = fields[CANDIDATES][name]
+    _require(field.kind == "id", node, "a field with a single id", field)
+    return name
+
+
+def _read_scenario(node: SpecNode, fields: _Fields) -> str:
+    field = _find(node, fields, SESSION)
+    _require(field.kind == "id", node, "a field with a single id", field)
+    return field.name
+
+
+def _read_name_of(node: SpecNode, fields: _Fields) -> str:
+    field = _find(node, fields, SESSION)
+    _require(field.kind in ("id", "metadata"), node, "metadata or a single id", field)
+    return field.name
+
+
+def _read_time(node: SpecNode, fields: _Fields) -> str:
+    field = _find(node, fields, SESSION)
+    fits = field.kind in ("id", "metadata") and field.dtype != "string"
+    _require(fits, node, "metadata or a single id that is a number", field)
+    return field.name
+
+
+def _read_popularity(node: SpecNode, fields: _Fields) -> str:
+    field = _find(node, fields, CANDIDATES)
+    fits = field.kind in ("dense", "metadata") and field.dtype != "string"
+    _require(fits, node, "a dense field or metadata that is a number", field)
+    return field.name
+
+
+def _read_oracle(node: SpecNode, fields: _Fields) -> dict[str, str]:
+    oracle = {}
+    for label, entry in sorted(node.mapping().items()):
+        if label not in fields[LABELS]:
+            raise entry.key_error(
+                f"must be for a label. Received: {label}.", did_you_mean(label, fields[LABELS])
+            )
+        field = _find(entry, fields, CANDIDATES)
+        fits = field.kind == "metadata" and field.dtype == "float32"
+        _require(fits, entry, "metadata of type float32", field)
+        oracle[label] = field.name
+    return oracle
+
+
+def _read_segments(node: SpecNode, fields: _Fields) -> tuple[str, ...]:
+    names = node.distinct_texts()
+    for entry in names.values():
+        _find(entry, fields, SESSION)
+    return tuple(names)

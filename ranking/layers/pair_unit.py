@@ -1,0 +1,160 @@
+"""Feed-forward network over pairs of vectors."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from ranking.layers.argument_checks import check_count, check_sizes
+from ranking.layers.mlp import Mlp
+
+
+@keras.saving.register_keras_serializable(package="ranking")
+class PairUnit(keras.layers.Layer):
+    """Scores each behavior x against a context y: `(B, T, D)`, `(B, D)` -> `(B, T, U)`.
+
+    The network reads `[x, y, x - y, x * y]`. With U = 1 it is the activation unit, with one
+    output per expert the gate unit. Its first layer is linear in the four parts, so with the
+    kernel cut into the four blocks W1, W2, W3, W4 that meet them
+
+        [x, y, x - y, x * y] W + b = x (W1 + W3) + y (W2 - W3) + (x * y) W4 + b
+
+    and only the last product has to be done per pair: the first is done once per behavior, the
+    second once per context, and the four parts are never put side by side. The kernel is stored
+    whole, `(4D, first hidden size)`, as if they were.
+
+    Shapes are written with B = batch, T = behaviors, C = candidates, D = width, U = outputs.
+
+    Args:
+        output_size: Number of outputs U.
+        hidden_sizes: Sizes of the hidden layers, at least one.
+        activation: Activation of the hidden layers.
+        output_initializer_scale: The output kernel starts as this many times a Glorot uniform
+            draw. Below 1 the scores start small; above 0 gradients reach the hidden layers from
+            the first step on, and the output kernel's own gradient does not depend on it.
+        **kwargs: Passed to `keras.layers.Layer`.
+
+    Call arguments:
+        behaviors: Float tensor `(B, T, D)`. T may be 0 or unknown. Padding is scored like
+            anything else: clear it before, leave its scores out after.
+        context: Float tensor `(B, D)`, or `(B, C, D)` for one context per candidate.
+
+    Returns:
+        Float tensor `(B, T, U)` or `(B, C, T, U)`.
+
+    Raises:
+        ValueError: If an argument is out of range, or if `behaviors` and `context` are not of
+            these ranks or differ in width.
+
+    Example:
+    >>> unit = PairUnit(1, hidden_sizes=(8,))
+    >>> unit(keras.ops.ones((2, 5, 3)), keras.ops.ones((2, 7, 3))).shape
+    TensorShape([2, 7, 5, 1])
+
+    Reference:
+        Attention Weighted Mixture of Experts with Contrastive Learning for Personalized Ranking
+        in E-commerce, figures 4a and 4c. The four parts are those of the Deep Interest Network.
+    """
+
+    def __init__(
+        self,
+        output_size: int,
+        *,
+        hidden_sizes: Sequence[int] = (64, 32),
+        activation: Any = "relu",
+        output_initializer_scale: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_count("output_size", output_size)
+        _check_hidden_sizes(hidden_sizes)
+        if not output_initializer_scale > 0:
+            raise ValueError(
+                "`output_initializer_scale` must be above 0: from an output kernel of zeros no "
+                "gradient reaches the hidden layers. "
+                f"Received: output_initializer_scale={output_initializer_scale!r}"
+            )
+        self.output_size = output_size
+        self.hidden_sizes = tuple(hidden_sizes)
+        self.activation = keras.activations.get(activation)
+        self.output_initializer_scale = output_initializer_scale
+        self.following_layers = Mlp(
+            self.hidden_sizes[1:],
+            output_size,
+            activation=self.activation,
+            output_initializer=keras.initializers.VarianceScaling(
+                output_initializer_scale**2, mode="fan_avg", distribution="uniform"
+            ),
+            dtype=self.dtype_policy,
+            name="following_layers",
+        )
+
+    def build(self, behaviors_shape: Any, context_shape: Any) -> None:
+        check_pair_shapes(type(self).__name__, behaviors_shape, context_shape)
+        size = self.hidden_sizes[0]
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(4 * behaviors_shape[-1], size),
+            initializer="glorot_uniform",
+        )
+        self.bias = self.add_weight(name="bias", shape=(size,), initializer="zeros")
+        self.following_layers.build((*context_shape[:-1], behaviors_shape[1], size))
+        self.built = True
+
+    def call(self, behaviors: Any, context: Any) -> Any:
+        if len(context.shape) == 3:
+            behaviors = ops.expand_dims(behaviors, 1)  # (B, 1, T, D)
+        context = ops.expand_dims(context, -2)  # (B, 1, D) or (B, C, 1, D)
+        first, second, difference, product = ops.split(self.kernel, 4)
+        hidden = ops.matmul(behaviors * context, product)
+        hidden = hidden + ops.matmul(behaviors, first + difference)
+        hidden = hidden + (ops.matmul(context, second - difference) + self.bias)
+        return self.following_layers(self.activation(hidden))
+
+    def compute_mask(self, *args: Any, **kwargs: Any) -> None:
+        return None  # Masks are passed by name.
+
+    def compute_output_shape(
+        self, behaviors_shape: Any, context_shape: Any
+    ) -> tuple[int | None, ...]:
+        return (*context_shape[:-1], behaviors_shape[1], self.output_size)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "output_size": self.output_size,
+            "hidden_sizes": self.hidden_sizes,
+            "activation": keras.activations.serialize(self.activation),
+            "output_initializer_scale": self.output_initializer_scale,
+        }
+
+
+def check_pair_shapes(layer_name: str, behaviors_shape: Any, context_shape: Any) -> None:
+    """Refuses behaviors and a context that cannot be compared element by element.
+
+    Raises:
+        ValueError: If they are not `(B, T, D)` and `(B, D)` or `(B, C, D)`, D the same and known.
+    """
+    received = (
+        f"Received: behaviors.shape={tuple(behaviors_shape)}, context.shape={tuple(context_shape)}"
+    )
+    if len(behaviors_shape) != 3 or len(context_shape) not in (2, 3):
+        raise ValueError(
+            f"{layer_name} takes `behaviors` of shape (B, T, D) and `context` of shape (B, D) or "
+            f"(B, C, D). {received}"
+        )
+    if behaviors_shape[-1] is None or behaviors_shape[-1] != context_shape[-1]:
+        raise ValueError(
+            f"{layer_name} compares `behaviors` with `context` element by element, so both need "
+            f"the same, known last dimension. {received}"
+        )
+
+
+def _check_hidden_sizes(hidden_sizes: Sequence[int]) -> None:
+    check_sizes("hidden_sizes", hidden_sizes)
+    if not hidden_sizes:
+        raise ValueError(
+            "`hidden_sizes` must hold at least one size: the pair is read by the first hidden "
+            f"layer. Received: hidden_sizes={hidden_sizes!r}"
+        )

@@ -1,0 +1,61 @@
+"""What every model of one task ends in."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from ranking.did_you_mean import did_you_mean
+from ranking.features.spec import FeatureSpec
+from ranking.losses.ranking_loss import ranking_loss
+from ranking.models.networks import LossTerm, RankingNetworks
+from ranking.settings_parser import SettingsError
+
+
+def resolve_task(spec: FeatureSpec, task: str) -> str:
+    """The label that a model predicts: `task`, or the first label of the spec for an empty one.
+
+    Raises:
+        SettingsError: If the spec has no such label.
+    """
+    if not task:
+        return spec.tasks[0]
+    if task not in spec.tasks:
+        raise SettingsError(
+            f"Setting `task` must be a label of spec `{spec.name}`. Received: task={task!r}. "
+            f"{did_you_mean(task, spec.tasks)}"
+        )
+    return task
+
+
+def score_network(
+    task: str, inputs: Mapping[str, Any], logits: Any, candidates_mask: Any
+) -> keras.Model:
+    """Inputs -> `{task: probabilities [B, C]}`, zero at padded candidates, from logits `[B, C]`."""
+    probabilities = ops.where(candidates_mask, ops.sigmoid(logits), 0.0)
+    return keras.Model(dict(inputs), {task: probabilities}, name="score")
+
+
+def ranking_term(task: str) -> LossTerm:
+    """The loss of equation 1 over the candidates of a batch."""
+
+    def function(outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> tuple[Any, Any]:
+        labels = batch[f"labels_{task}"]
+        return ranking_loss(outputs[f"logits_{task}"], labels, batch["candidates_length"])
+
+    return LossTerm("ranking", 1.0, function)
+
+
+def networks_without_gate(
+    task: str, inputs: Mapping[str, Any], logits: Any, candidates_mask: Any, *, gate_refusal: str
+) -> RankingNetworks:
+    """The networks of a model whose logits `[B, C]` need no gate from outside."""
+    return RankingNetworks(
+        training=keras.Model(dict(inputs), {f"logits_{task}": logits}, name="training"),
+        score=score_network(task, inputs, logits, candidates_mask),
+        gate=None,
+        gate_refusal=gate_refusal,
+        losses=(ranking_term(task),),
+        tasks=(task,),
+    )

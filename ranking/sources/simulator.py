@@ -1,0 +1,151 @@
+"""A made-up online shop with known probabilities: the data of the demo."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from ranking.features.spec import FeatureSpec
+from ranking.sources.options import Options
+from ranking.sources.session_source import SPLITS, SessionSource
+from ranking.sources.session_table import arrow_schema, conform
+from ranking.sources.simulated_catalog import (
+    CATEGORIES,
+    FEWEST_ITEMS_PER_CATEGORY,
+    Catalog,
+    build_catalog,
+)
+from ranking.sources.simulated_reference import reference_metrics
+from ranking.sources.simulated_sessions import Shop, SimulatedSessions
+from ranking.sources.simulated_table import table_batch
+from ranking.sources.simulated_users import Users, build_users, recall_earlier_days
+from ranking.sources.simulated_visits import START, plan_visits
+from ranking.sources.source_error import SourceError
+
+_NAME = "simulator"
+_SESSIONS_PER_BATCH = 1000
+_SESSIONS_PER_USER = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class _Settings:
+    sessions: Mapping[str, int]
+    users: int
+    items: int
+    scenario_difference: float
+    shared_items: float
+
+
+def open_simulator(
+    spec: FeatureSpec, input: str | None, options: Mapping[str, str], seed: int
+) -> SessionSource:
+    """Simulates two weeks of search and recommendation sessions.
+
+    Train, validation and test sessions follow each other in time: ten days, one day, three days.
+    Behaviors are what a user clicked or ordered in the month before the two weeks and in earlier
+    sessions. `click_probability` and `order_probability` hold the truth that labels are drawn
+    from, so that a model's metrics can be compared with the best possible ones.
+
+    Args:
+        spec: Feature spec whose fields are among those of `feature_specs/demo.yaml`.
+        input: Must be empty, there is nothing to read.
+        options: `train_sessions`, `validation_sessions`, `test_sessions`, `users` (three for
+            five sessions where not given), `items`, `scenario_difference` (from 0, search and
+            recommendation follow the same preferences, to 1), `shared_items` (share of a page
+            that repeats what the user saw in the other scenario earlier that day).
+        seed: Seed of everything random. At least 0.
+
+    Raises:
+        SourceError: If an option is out of range, `input` is given, or the spec has a field that
+            the simulation does not know.
+    """
+    if input:
+        raise SourceError(
+            f"`input` must be empty for source `{_NAME}`, which reads nothing. "
+            f"Received: input={input!r}"
+        )
+    settings = _read_settings(Options(_NAME, options))
+    catalog, users, sessions = _simulate(settings, seed)
+    ends = np.cumsum([settings.sessions[split] for split in SPLITS]).tolist()
+    rows = dict(zip(SPLITS, map(slice, [0, *ends[:-1]], ends), strict=True))
+    return SessionSource(
+        splits={
+            split: _split_reader(spec, catalog, users, sessions, rows[split]) for split in SPLITS
+        },
+        simulated=True,
+        description=_describe(settings, seed, sessions, rows["test"]),
+    )
+
+
+def _read_settings(options: Options) -> _Settings:
+    sessions = {
+        "train": options.count("train_sessions", 20_000),
+        "validation": options.count("validation_sessions", 2_500),
+        "test": options.count("test_sessions", 5_000),
+    }
+    total = sum(sessions.values())
+    fewest_users = max(100, -(-total // _SESSIONS_PER_USER))
+    return _Settings(
+        sessions=sessions,
+        users=options.count("users", max(fewest_users, total * 3 // 5), minimum=fewest_users),
+        items=options.count("items", 3_000, minimum=CATEGORIES * FEWEST_ITEMS_PER_CATEGORY),
+        scenario_difference=_fraction(options, "scenario_difference", 0.5),
+        shared_items=_fraction(options, "shared_items", 0.2),
+    )
+
+
+def _fraction(options: Options, name: str, default: float) -> float:
+    try:
+        value = float(options.text(name, str(default)))
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value <= 1.0:
+        raise options.error(name, "a number from 0 to 1")
+    return value
+
+
+def _simulate(settings: _Settings, seed: int) -> tuple[Catalog, Users, SimulatedSessions]:
+    rng = np.random.default_rng(seed)
+    catalog = build_catalog(settings.items, rng)
+    users = build_users(settings.users, catalog, rng)
+    shop = Shop(
+        catalog,
+        users,
+        recall_earlier_days(users, catalog, START, rng),
+        scenario_difference=settings.scenario_difference,
+        shared_items=settings.shared_items,
+        rng=rng,
+    )
+    return catalog, users, shop.serve(plan_visits(users, settings.sessions, rng))
+
+
+def _split_reader(
+    spec: FeatureSpec, catalog: Catalog, users: Users, sessions: SimulatedSessions, rows: slice
+) -> Callable[[], Iterator[pa.RecordBatch]]:
+    schema = arrow_schema(spec)
+
+    def read() -> Iterator[pa.RecordBatch]:
+        for start in range(rows.start, rows.stop, _SESSIONS_PER_BATCH):
+            part = slice(start, min(start + _SESSIONS_PER_BATCH, rows.stop))
+            yield conform(table_batch(catalog, users, sessions, part), schema, "the simulation")
+
+    return read
+
+
+def _describe(
+    settings: _Settings, seed: int, sessions: SimulatedSessions, test: slice
+) -> dict[str, str | int | float]:
+    shown = int(sessions.length.sum())
+    return {
+        "source": _NAME,
+        "seed": seed,
+        **{f"{split}_sessions": count for split, count in settings.sessions.items()},
+        "users": settings.users,
+        "items": settings.items,
+        "scenario_difference": settings.scenario_difference,
+        "shared_items": settings.shared_items,
+        "click_rate": round(int(sessions.click.sum()) / shown, 4),
+        "order_rate": round(int(sessions.order.sum()) / shown, 4),
+        **reference_metrics(sessions, test),
+    }

@@ -1,0 +1,171 @@
+"""Builds session rows from positions in user sequences."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from ranking.features.spec import BEHAVIORS, CANDIDATES
+from ranking.sources.history_counts import HistoryCounts
+from ranking.sources.item_attributes import ItemAttributes
+from ranking.sources.sequence_file import Integers, UserSequences
+
+_BEHAVIORS_PER_BATCH = 65536
+
+
+class TargetSessions:
+    """Maps targets, a user and a position in the user's sequence each, to rows of a session table.
+
+    The history is everything before the target. The item at the position is the positive, among
+    negatives, at the place it is told.
+
+    Shapes are written with S = sessions, C = candidates, negatives and the positive.
+
+    Args:
+        sequences: What users did.
+        attributes: Attributes of the items.
+        popularity: For each item, how many interactions are counted.
+    """
+
+    def __init__(
+        self, sequences: UserSequences, attributes: ItemAttributes, popularity: Integers
+    ) -> None:
+        self.sequences = sequences
+        self.attributes = attributes
+        self.popularity = popularity
+        self._item_rows = _item_rows(sequences, attributes)
+        self._users = pa.array(sequences.users, pa.string())
+        positions = np.arange(len(sequences.sequence)) - sequences.offsets[sequences.owners]
+        self._category_counts = self._counts(
+            sequences.owners, attributes.categories[sequences.sequence], positions
+        )
+        self._brand_counts = self._counts(
+            sequences.owners, attributes.brands[sequences.sequence], positions
+        )
+        at, chosen = _spans(attributes.offsets, sequences.sequence)
+        self._attribute_counts = self._counts(
+            sequences.owners[at], attributes.others[chosen], positions[at]
+        )
+
+    def batch(
+        self,
+        users: Integers,
+        positions: Integers,
+        negatives: Integers,
+        places: Integers,
+    ) -> pa.RecordBatch:
+        """Maps targets to rows.
+
+        Args:
+            users: Users `[S]`.
+            positions: Positions of the targets `[S]`, from 1.
+            negatives: Items `[S, C - 1]`.
+            places: Where among the candidates the positive goes `[S]`, from 0 to C - 1.
+        """
+        targets = self.sequences.sequence[self.sequences.offsets[users] + positions]
+        candidates, labels = _insert(targets, negatives, places)
+        columns = {
+            "session_id": pa.array(
+                [f"{self.sequences.users[u]}:{p}" for u, p in zip(users, positions, strict=True)],
+                pa.string(),
+            ),
+            "user_id": self._users.take(pa.array(users)),
+            BEHAVIORS: self._behaviors(users, positions),
+            CANDIDATES: self._candidates(users, positions, candidates, labels),
+        }
+        return pa.RecordBatch.from_pydict(columns)
+
+    def _behaviors(self, users: Integers, positions: Integers) -> pa.ListArray:
+        starts = self.sequences.offsets[users]
+        _, at = _ranges(starts, positions)
+        rows = self._item_rows.take(pa.array(self.sequences.sequence[at]))
+        return _lists(positions, rows)
+
+    def _candidates(
+        self,
+        users: Integers,
+        positions: Integers,
+        candidates: Integers,
+        labels: Integers,
+    ) -> pa.ListArray:
+        items = candidates.ravel()
+        users, positions = (np.repeat(a, candidates.shape[1]) for a in (users, positions))
+        rows = self._item_rows.take(pa.array(items))
+        at, chosen = _spans(self.attributes.offsets, items)
+        attribute_counts = self._attribute_counts(
+            users[at], positions[at], self.attributes.others[chosen]
+        )
+        numbers = {
+            "popularity": self.popularity[items],
+            "category_matches": self._category_counts(
+                users, positions, self.attributes.categories[items]
+            ),
+            "brand_matches": self._brand_counts(users, positions, self.attributes.brands[items]),
+            "attribute_matches": np.bincount(at, attribute_counts, minlength=len(items))
+            / np.maximum(np.bincount(at, minlength=len(items)), 1),
+        }
+        columns = dict(zip([field.name for field in rows.type], rows.flatten(), strict=True))
+        columns |= {name: pa.array(values.astype(np.float32)) for name, values in numbers.items()}
+        columns["purchase"] = pa.array(labels.ravel())
+        structs = pa.StructArray.from_arrays(list(columns.values()), names=list(columns))
+        return _lists(np.full(len(candidates), candidates.shape[1]), structs)
+
+    def _counts(self, users: Integers, values: Integers, positions: Integers) -> HistoryCounts:
+        known = values > 0  # Two items without a brand do not match.
+        return HistoryCounts(
+            users[known],
+            values[known],
+            positions[known],
+            num_values=len(self.attributes.names),
+            num_positions=int(self.sequences.lengths.max()),
+        )
+
+
+def target_slices(positions: Integers) -> Iterator[slice]:
+    """Maps targets' positions to slices of them whose histories together are of bounded size."""
+    group = np.cumsum(positions) // _BEHAVIORS_PER_BATCH
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    for start, end in zip(starts, np.append(starts[1:], len(positions)), strict=True):
+        yield slice(int(start), int(end))
+
+
+def _item_rows(sequences: UserSequences, attributes: ItemAttributes) -> pa.StructArray:
+    """One struct per item, with the fields that behaviors and candidates share."""
+    names = pa.array([None, *attributes.names[1:]], pa.string())  # The first stands for none.
+    arrays = {
+        "item": pa.array(sequences.items, pa.string()),
+        "category": names.take(pa.array(attributes.categories)),
+        "brand": names.take(pa.array(attributes.brands)),
+        "attributes": pa.ListArray.from_arrays(
+            pa.array(attributes.offsets, pa.int32()), names.take(pa.array(attributes.others))
+        ),
+    }
+    return pa.StructArray.from_arrays(list(arrays.values()), names=list(arrays))
+
+
+def _insert(targets: Integers, negatives: Integers, places: Integers) -> tuple[Integers, Integers]:
+    """Candidates and labels `[S, C]`, the target at its place."""
+    rows = np.arange(len(targets))
+    candidates = np.concatenate([targets[:, None], negatives], axis=1)
+    candidates[rows, 0] = candidates[rows, places]
+    candidates[rows, places] = targets
+    labels = np.zeros_like(candidates)
+    labels[rows, places] = 1
+    return candidates, labels
+
+
+def _spans(offsets: Integers, rows: Integers) -> tuple[Integers, Integers]:
+    """For all elements of the lists of `rows`: which of the rows, and where in the flat values."""
+    return _ranges(offsets[rows], offsets[rows + 1] - offsets[rows])
+
+
+def _ranges(starts: Integers, lengths: Integers) -> tuple[Integers, Integers]:
+    """The numbers `starts[i] .. starts[i] + lengths[i] - 1` for every i, and their i."""
+    owners = np.repeat(np.arange(len(starts)), lengths)
+    firsts = np.cumsum(lengths) - lengths
+    return owners, np.arange(len(owners)) - firsts[owners] + starts[owners]
+
+
+def _lists(lengths: Integers, values: pa.Array) -> pa.ListArray:
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)

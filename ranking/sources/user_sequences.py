@@ -1,0 +1,172 @@
+"""Sessions from purchases or reviews: one user per line, no exposures."""
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from ranking.features.spec import FeatureSpec
+from ranking.sources.item_attributes import ItemAttributes, read_item_attributes
+from ranking.sources.negative_items import NegativeItems
+from ranking.sources.options import Options
+from ranking.sources.sequence_file import (
+    Integers,
+    UserSequences,
+    attributes_file,
+    find_sequence_file,
+    read_sequence_file,
+)
+from ranking.sources.sequence_protocol import SequenceProtocol
+from ranking.sources.session_source import SPLITS, SessionSource
+from ranking.sources.session_table import arrow_schema, conform
+from ranking.sources.source_error import SourceError
+from ranking.sources.target_sessions import TargetSessions, target_slices
+
+_USERS_STREAM = len(SPLITS)  # Random streams: one per split, and one for the users' split.
+
+
+def open_user_sequences(
+    spec: FeatureSpec, input: str, options: Mapping[str, str], seed: int
+) -> SessionSource:
+    """Maps `<name>.txt` and `<name>_item2attributes.json` to sessions with drawn negatives.
+
+    The protocol is that of the AW-MoE paper's public data. Users are split at random. A test or
+    validation user gives one session: everything but the last item is the history, the last item
+    is the positive, among items drawn uniformly from those the user never had. A train user gives
+    such a session for every item but the first, or for the last alone. The order of candidates is
+    random. Users with one item give no session.
+
+    **Popularity** of an item is its number of interactions, without the last items of test and
+    validation users: a held-out target does not count itself. It is one number per item, in every
+    session and split, so it says nothing that the item's id does not. Taking a train target's own
+    interaction off (leave-one-out) looks cleaner but leaks in two ways. An item then shows one
+    less where it is the positive, which a model with item vectors learns by heart. And where every
+    item has at least n interactions, n - 1 gives positives away: on Amazon Beauty (n = 5), train
+    candidates of popularity 4 are positive 2.5 times as often as on average, those of 5 only 0.3
+    times. There a small network with leave-one-out went to an AUC of 0.94 on train and down to
+    0.73 on test in three epochs; with one number per item it stayed at 0.83 and 0.77. The price is
+    a train positive's count that is one too high, which matters little: candidates of popularity
+    5, 6, 7 are positive 0.33, 0.40, 0.46 times as often as on average in train, and 0.32, 0.34,
+    0.49 times in test.
+
+    The sessions have the columns `session_id`, `user_id`; in behaviors and candidates `item`,
+    `category` (the leaf), `brand`, `attributes` (all but the brand); in candidates also
+    `popularity`, the label `purchase`, and how many items of the whole history share the
+    candidate's category (`category_matches`), its brand (`brand_matches`), and one of its
+    attributes, in the mean over its attributes (`attribute_matches`). Ids are strings; a
+    category or brand that an item lacks is null and matches nothing. The spec says which are used.
+
+    Args:
+        spec: The feature spec.
+        input: The text file, or a folder, where option `name` says which set.
+        options: Those that the catalog lists, as typed.
+        seed: Seeds the users' split and the candidates of each split, each on its own, so another
+            number of train negatives leaves the test sessions as they are.
+
+    Raises:
+        SourceError: If a file or an option is wrong, or if the spec needs another column.
+    """
+    chosen = Options("user_sequences", options)
+    protocol = SequenceProtocol.read(chosen)
+    path = find_sequence_file(Path(input), chosen.text("name", ""))
+    sequences = read_sequence_file(path)
+    attributes = read_item_attributes(attributes_file(path), sequences.items)
+    users = protocol.split_users(len(sequences.users), np.random.default_rng([seed, _USERS_STREAM]))
+    counted = _counted_interactions(sequences, users)
+    popularity = np.bincount(counted, minlength=len(sequences.items))
+    rows = TargetSessions(sequences, attributes, popularity)
+    uniform = NegativeItems(sequences)
+    weighted = protocol.negative_distribution == "popularity"
+    splits = {
+        split: _Split(
+            name=split,
+            targets=protocol.targets_of(sequences, split, users[split]),
+            count=protocol.negatives(split),
+            negatives=NegativeItems(sequences, pool=counted)
+            if weighted and split == "train"
+            else uniform,
+        )
+        for split in users
+    }
+    for part in splits.values():
+        part.check(path)
+    schema = arrow_schema(spec)
+    readers = {
+        split: functools.partial(part.read, rows, schema, str(path), seed)
+        for split, part in splits.items()
+    }
+    described = _describe(path, protocol, sequences, attributes, splits)
+    return SessionSource(readers, simulated=False, description=described)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Split:
+    """The sessions of one split: targets, and how their negatives are drawn."""
+
+    name: str
+    targets: tuple[Integers, Integers]
+    count: int
+    negatives: NegativeItems
+
+    def check(self, path: Path) -> None:
+        users, _ = self.targets
+        if not len(users):
+            raise SourceError(
+                f"No {self.name} user of {path} has two items, so there is no history and target. "
+                f"Give more users, or another share of {self.name} users."
+            )
+        option = "train_negatives" if self.name == "train" else "test_negatives"
+        self.negatives.check_count(self.count, users, option)
+
+    def read(
+        self, rows: TargetSessions, schema: pa.Schema, where: str, seed: int
+    ) -> Iterator[pa.RecordBatch]:
+        """A pass over the sessions; every pass draws the same."""
+        generator = np.random.default_rng([seed, SPLITS.index(self.name)])
+        all_users, all_positions = self.targets
+        for part in target_slices(all_positions):
+            users, positions = all_users[part], all_positions[part]
+            negatives = self.negatives.draw(users, self.count, generator)
+            places = generator.integers(self.count + 1, size=len(users))
+            yield conform(rows.batch(users, positions, negatives, places), schema, where)
+
+
+def _counted_interactions(sequences: UserSequences, users: Mapping[str, Integers]) -> Integers:
+    """The items of all interactions but the last ones of users outside train."""
+    held_out = [sequences.offsets[users[split] + 1] - 1 for split in users if split != "train"]
+    return np.delete(sequences.sequence, np.concatenate([[], *held_out]).astype(np.int64))
+
+
+def _describe(
+    path: Path,
+    protocol: SequenceProtocol,
+    sequences: UserSequences,
+    attributes: ItemAttributes,
+    splits: Mapping[str, _Split],
+) -> dict[str, str | int | float]:
+    described: dict[str, str | int | float] = {
+        "source": "user_sequences",
+        "input": str(path),
+        **dataclasses.asdict(protocol),
+        "users": len(sequences.users),
+        "items": len(sequences.items),
+        "interactions": len(sequences.sequence),
+        "items_without_attributes": attributes.items_without,
+        **{f"{split}_sessions": len(part.targets[0]) for split, part in splits.items()},
+    }
+    if "test" in splits:
+        described["test_targets_unseen_in_train"] = _unseen_share(sequences, splits)
+    return described
+
+
+def _unseen_share(sequences: UserSequences, splits: Mapping[str, _Split]) -> float:
+    """Share of test targets that no train user had."""
+    is_train_user = np.zeros(len(sequences.users), np.bool_)
+    is_train_user[splits["train"].targets[0]] = True
+    seen = np.unique(sequences.sequence[is_train_user[sequences.owners]])
+    users, positions = splits["test"].targets
+    targets = sequences.sequence[sequences.offsets[users] + positions]
+    return round(float(1 - np.isin(targets, seen).mean()), 6)

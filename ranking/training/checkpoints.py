@@ -1,0 +1,113 @@
+"""Checkpoints of a run: whole or absent."""
+
+import dataclasses
+import json
+import os
+import shutil
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+_PREFIX = "step-"
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """Where a run stands; a checkpoint holds one.
+
+    Attributes:
+        step: Steps taken.
+        epoch: Epochs finished.
+        epoch_step: Steps taken of the epoch after those, which is the position in its input: batches
+            follow from the seed and the epoch alone.
+        best_step: The step with the best validation session AUC so far; -1 before the first.
+        best_value: That AUC.
+        stale_epochs: Epochs since then.
+        history: One entry per finished epoch: its losses and validation metrics.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    epoch_step: int = 0
+    best_step: int = -1
+    best_value: float = 0.0
+    stale_epochs: int = 0
+    history: tuple[dict[str, float], ...] = ()
+
+
+class Checkpoints:
+    """The checkpoints in `folder`: the newest, and the best on validation.
+
+    A checkpoint is a folder `step-00001200` with the weights, the optimizer's slots, the states of
+    the random generators (all in `variables`) and `progress.json`. It is written under another name
+    and renamed once whole, so a killed run leaves none that is half written.
+    """
+
+    def __init__(
+        self, folder: Path, model: keras.Model, optimizer: keras.optimizers.Optimizer | None = None
+    ) -> None:
+        self.folder = folder
+        state = {"model": [variable.value for variable in model.variables]}
+        if optimizer is not None:
+            state["optimizer"] = [variable.value for variable in optimizer.variables]
+        self._checkpoint = tf.train.Checkpoint(**state)
+
+    def save(self, progress: Progress) -> Path:
+        """Writes the state of the run as it is now, then removes what is neither this checkpoint
+        nor the best one."""
+        final = self._path(progress.step)
+        partial = self.folder / f".partial-{final.name}"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        self._checkpoint.write(str(partial / "variables"))
+        document = json.dumps(dataclasses.asdict(progress), indent=1)
+        (partial / "progress.json").write_text(document, encoding="utf-8")
+        shutil.rmtree(final, ignore_errors=True)
+        os.replace(partial, final)
+        for other in self.folder.glob(f"{_PREFIX}*"):
+            if other not in (final, self._path(progress.best_step)):
+                shutil.rmtree(other)
+        return final
+
+    def restore_newest(self) -> Progress:
+        """Restores the newest checkpoint -> its progress; a fresh `Progress` where there is none."""
+        steps = self._steps()
+        return self._restore(steps[-1]) if steps else Progress()
+
+    def restore_best(self) -> Progress:
+        """Restores the best checkpoint on validation -> the newest progress.
+
+        Raises:
+            ValueError: If there is no checkpoint.
+        """
+        steps = self._steps()
+        if not steps:
+            raise ValueError(f"{self.folder} holds no checkpoint. Train the run first.")
+        newest = _read_progress(self._path(steps[-1]))
+        self._restore(newest.best_step if newest.best_step in steps else steps[-1])
+        return newest
+
+    def _restore(self, step: int) -> Progress:
+        path = self._path(step)
+        try:
+            status = self._checkpoint.read(str(path / "variables"))
+            status.assert_existing_objects_matched()
+        except (tf.errors.OpError, AssertionError, ValueError) as error:
+            raise ValueError(
+                f"Checkpoint {path} does not fit the model, or is damaged. Use the settings and the "
+                f"spec that it was trained with. ({str(error).splitlines()[0]})"
+            ) from error
+        status.expect_partial()
+        return _read_progress(path)
+
+    def _steps(self) -> list[int]:
+        return sorted(int(path.name[len(_PREFIX) :]) for path in self.folder.glob(f"{_PREFIX}*"))
+
+    def _path(self, step: int) -> Path:
+        return self.folder / f"{_PREFIX}{step:08d}"
+
+
+def _read_progress(path: Path) -> Progress:
+    document = json.loads((path / "progress.json").read_text(encoding="utf-8"))
+    return Progress(**{**document, "history": tuple(document["history"])})

@@ -1,0 +1,115 @@
+"""The training step, on one device or several, many steps to a call."""
+
+from collections.abc import Mapping
+
+import keras
+import tensorflow as tf
+
+from ranking.models.networks import RankingNetworks
+from ranking.training.strategy import distribute_batches
+
+Batch = Mapping[str, tf.Tensor]
+OWNER = "owner"
+
+
+class TrainingLoop:
+    """Runs training steps of `networks` under a distribution strategy.
+
+    Every loss term comes as a sum over valid elements and their number. The sum is divided by the
+    number over *all* replicas, and gradients are added up over replicas, so a step does not depend
+    on how its sessions are split (in-batch negatives excepted: those are drawn within a replica).
+
+    Args:
+        networks: What to train; built under `strategy.scope()`.
+        optimizer: Built for `networks.training`, under the same scope.
+        strategy: Where it runs.
+        xla: Compile the forward and backward pass; one device only.
+
+    Raises:
+        ValueError: If `xla` is asked for on several devices.
+    """
+
+    def __init__(
+        self,
+        networks: RankingNetworks,
+        optimizer: keras.optimizers.Optimizer,
+        strategy: tf.distribute.Strategy,
+        *,
+        xla: bool = False,
+    ) -> None:
+        if xla and strategy.num_replicas_in_sync > 1:
+            raise ValueError(
+                "`xla` must be off on several devices: the counts of a step are summed over "
+                f"replicas inside it. Received: xla=True, devices={strategy.num_replicas_in_sync}"
+            )
+        self.networks = networks
+        self.optimizer = optimizer
+        self.strategy = strategy
+        self._gradients = tf.function(self._loss_gradients, jit_compile=True) if xla else None
+        self._steps = tf.function(self._run_steps)
+
+    def iterate(self, batches: tf.data.Dataset) -> tf.data.Iterator:
+        """Encoded batches -> iterator that `run` takes, over what the step needs of them."""
+        prepared = batches.map(self._step_inputs, num_parallel_calls=2, deterministic=True)
+        return iter(distribute_batches(self.strategy, prepared.prefetch(4)))
+
+    def run(self, iterator: tf.data.Iterator, steps: int) -> dict[str, float]:
+        """Takes `steps` steps -> means over them: `loss`, one entry per term, and `candidates`,
+        the number of impressions in all of them together."""
+        totals = self._steps(iterator, tf.constant(steps))
+        means = {name: float(value) / steps for name, value in totals.items()}
+        means["candidates"] = float(totals["candidates"])
+        return means
+
+    def _step_inputs(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """Adds the owner of each row and drops what neither network nor losses read; strings could
+        not travel to a GPU."""
+        batch = dict(batch)
+        key = self.networks.owner_key
+        rows = tf.range(tf.shape(batch["candidates_length"])[0], dtype=tf.int64)
+        batch[OWNER] = rows if key is None else _hash(batch[key])
+        labels = [f"labels_{task}" for task in self.networks.tasks]
+        keys = {tensor.name for tensor in self.networks.training.inputs}
+        keys.update(labels, ("candidates_length", "behaviors_length"))
+        return {key: batch[key] for key in sorted(keys)}
+
+    def _run_steps(self, iterator: tf.data.Iterator, steps: tf.Tensor) -> dict[str, tf.Tensor]:
+        names = ["loss", "candidates", *(term.name for term in self.networks.losses)]
+        totals = {name: tf.constant(0.0) for name in names}
+        for _ in tf.range(steps):
+            values = self.strategy.run(self._step, args=(next(iterator),))
+            sums = {name: self.strategy.reduce("SUM", values[name], axis=None) for name in names}
+            totals = {name: totals[name] + sums[name] for name in names}
+        return totals
+
+    def _step(self, batch: Batch) -> dict[str, tf.Tensor]:
+        values, gradients = (self._gradients or self._loss_gradients)(batch)
+        self.optimizer.apply(gradients, self.networks.training.trainable_variables)
+        values["candidates"] = tf.cast(tf.reduce_sum(batch["candidates_length"]), tf.float32)
+        return values
+
+    def _loss_gradients(self, batch: Batch) -> tuple[dict[str, tf.Tensor], list[tf.Tensor]]:
+        network = self.networks.training
+        inputs = {tensor.name: batch[tensor.name] for tensor in network.inputs}
+        with tf.GradientTape() as tape:
+            outputs = network(inputs, training=True)
+            values = self._loss_values(outputs, batch)
+            scaled = self.optimizer.scale_loss(values["loss"])
+        return values, tape.gradient(scaled, network.trainable_variables)
+
+    def _loss_values(self, outputs: Batch, batch: Batch) -> dict[str, tf.Tensor]:
+        """This replica's share of every loss term; shares add up to the mean over all replicas."""
+        context = tf.distribute.get_replica_context()
+        values = {}
+        for term in self.networks.losses:
+            total, count = term.function(outputs, batch)
+            everywhere = context.all_reduce(tf.distribute.ReduceOp.SUM, count)
+            values[term.name] = total / tf.maximum(everywhere, 1.0)
+        weighted = [term.weight * values[term.name] for term in self.networks.losses]
+        values["loss"] = tf.add_n(weighted)
+        return values
+
+
+def _hash(values: tf.Tensor) -> tf.Tensor:
+    text = values if values.dtype == tf.string else tf.strings.as_string(values)
+    return tf.strings.to_hash_bucket_fast(text, 2**62)

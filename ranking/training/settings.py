@@ -1,0 +1,72 @@
+"""How a training run goes."""
+
+import dataclasses
+from typing import Literal
+
+from ranking.models.setting_rules import require, require_choices
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSettings:
+    """Settings of a training run; the values here are the AW-MoE paper's (section IV-D) where it
+    gives one.
+
+    Attributes:
+        optimizer: `adamw`; `adagrad`; `sgd`, whose result does not depend on the number of
+            replicas beyond rounding.
+        learning_rate: Step size, at its highest where it decays.
+        learning_rate_decay: `constant`, or `cosine` down to zero over the run.
+        weight_decay: AdamW's decay of dense weights. Embedding tables are never decayed: a decayed
+            table changes in every row at every step, seen or not.
+        batch_size: Impressions of one step over all replicas, on average: sessions differ in length
+            and stay whole.
+        epochs: Passes over the training split at most.
+        negatives_per_positive: Shown but unlabeled candidates kept for each positive, drawn anew in
+            every epoch; `none` keeps all candidates.
+        patience: Epochs without a better validation session AUC before training stops; 0 never
+            stops.
+        precision: Arithmetic of the layers; weights stay float32.
+        xla: Compile the step. Batches are padded to few shapes then.
+        steps_per_call: Steps in one call of the compiled loop; progress shows after each.
+        checkpoint_steps: Steps between checkpoints beside the one after each epoch; 0 for none.
+        shuffle_buffer: Records the session shuffle holds at once.
+    """
+
+    optimizer: Literal["adamw", "adagrad", "sgd"] = "adamw"
+    learning_rate: float = 1e-4
+    learning_rate_decay: Literal["constant", "cosine"] = "constant"
+    weight_decay: float = 1e-2
+    batch_size: int = 1024
+    epochs: int = 1
+    negatives_per_positive: float | None = 1.0
+    patience: int = 0
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+    xla: bool = False
+    steps_per_call: int = 50
+    checkpoint_steps: int = 0
+    shuffle_buffer: int = 65536
+
+    def __post_init__(self) -> None:
+        require_choices(self)
+        for name in ("batch_size", "epochs", "steps_per_call", "shuffle_buffer"):
+            require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        for name in ("patience", "checkpoint_steps", "weight_decay"):
+            require(getattr(self, name) >= 0, name, "at least 0", getattr(self, name))
+        require(self.learning_rate > 0, "learning_rate", "above 0", self.learning_rate)
+        ratio = self.negatives_per_positive
+        require(ratio is None or ratio > 0, "negatives_per_positive", "above 0 or none", ratio)
+
+
+PRESETS = {
+    "paper": TrainingSettings(),
+    "fast": TrainingSettings(
+        learning_rate=2e-3,
+        learning_rate_decay="cosine",
+        batch_size=2048,
+        epochs=6,
+        negatives_per_positive=None,
+        patience=2,
+    ),
+}
+"""Named starting points: the paper's, and one that reaches a good model within minutes."""
+

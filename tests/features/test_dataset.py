@@ -1,0 +1,278 @@
+import dataclasses
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import tensorflow as tf
+
+from ranking.features import spec as specs
+from ranking.features.dataset import evaluation_batches, training_batches, training_steps
+from ranking.features.encoder import Encoder
+from ranking.features.preparation import prepare
+from ranking.features.prepared_data import PreparedData
+from ranking.features.session_order import POOL_BATCHES
+from ranking.features.spec import FeatureSpec, Roles
+from ranking.sources.session_source import SessionSource
+from tests.helpers.small_spec import sessions_schema, small_sessions, small_spec
+
+SESSIONS = 307
+BATCH = 2  # So that an epoch has several pools.
+ARGUMENTS: dict[str, Any] = {
+    "split": "train",
+    "sessions_per_batch": BATCH,
+    "replicas": 1,
+    "seed": 3,
+    "epoch": 0,
+    "skip_batches": 0,
+    "label": "click",
+    "negatives_per_positive": 1.0,
+    "pad_to_max": False,
+}
+Batches = list[dict[str, np.ndarray]]
+
+
+def few_fields() -> FeatureSpec:
+    """The part of `small_spec` that shows which session and which candidate is which."""
+    spec = small_spec()
+    return dataclasses.replace(
+        spec,
+        session=(spec.field(specs.SESSION, "session_id"),),
+        behaviors=(spec.field(specs.BEHAVIORS, "item"),),
+        candidates=tuple(
+            spec.field(specs.CANDIDATES, name) for name in ("click_probability", "item", "topics")
+        ),
+        tables={name: spec.tables[name] for name in ("item", "topic")},
+        roles=Roles(item=("item",), session_id="session_id"),
+    )
+
+
+def selected(spec: FeatureSpec, table: pa.RecordBatch) -> pa.RecordBatch:
+    """`table` with the columns of `spec` alone."""
+    names = {section: {field.name for field in spec.section(section)} for section in specs.SECTIONS}
+    names[specs.CANDIDATES] |= names[specs.LABELS]
+
+    def few(row: dict[str, Any], section: str) -> dict[str, Any]:
+        return {name: row[name] for name in names[section]}
+
+    rows = [
+        few(row, specs.SESSION)
+        | {
+            section: [few(one, section) for one in row[section]]
+            for section in names
+            if section in row
+        }
+        for row in table.to_pylist()
+    ]
+    return pa.RecordBatch.from_pylist(rows, schema=sessions_schema(spec))
+
+
+@pytest.fixture(scope="module")
+def table() -> pa.RecordBatch:
+    return selected(few_fields(), small_sessions(small_spec(), SESSIONS, seed=5))
+
+
+@pytest.fixture(scope="module")
+def sessions(table: pa.RecordBatch) -> dict[str, dict[str, Any]]:
+    return {session["session_id"]: session for session in table.to_pylist()}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory, table: pa.RecordBatch) -> PreparedData:
+    source = SessionSource({"train": lambda: iter([table])}, simulated=True, description={})
+    folder = tmp_path_factory.mktemp("data") / "prepared"
+    return prepare(few_fields(), source, folder, shards=3)
+
+
+@pytest.fixture(scope="module")
+def train(data: PreparedData) -> Callable[..., Batches]:
+    """Batches of an epoch, read once per set of arguments."""
+    encoder = Encoder(data.spec, data.vocabulary_folder)
+
+    @functools.cache
+    def read(**arguments: Any) -> Batches:
+        return list(training_dataset(data, encoder, **arguments).as_numpy_iterator())
+
+    return lambda **changes: read(**(ARGUMENTS | changes))
+
+
+def training_dataset(data: PreparedData, encoder: Encoder, **changes: Any) -> tf.data.Dataset:
+    return training_batches(data, encoder, **(ARGUMENTS | changes))
+
+
+def session_ids(batches: Batches) -> list[str]:
+    return [one.decode() for batch in batches for one in batch["session_id"]]
+
+
+def same(batches: Batches, others: Batches) -> bool:
+    return len(batches) == len(others) and all(
+        np.array_equal(batch[key], other[key])
+        for batch, other in zip(batches, others, strict=True)
+        for key in batch
+    )
+
+
+def shown(batches: Batches) -> list[tuple[str, list[float], list[float]]]:
+    """Each session with the probabilities, which tell candidates apart, and the labels."""
+    return [
+        (
+            batch["session_id"][row].decode(),
+            batch["candidates_click_probability"][row, :length].tolist(),
+            batch["labels_click"][row, :length].tolist(),
+        )
+        for batch in batches
+        for row, length in enumerate(batch["candidates_length"])
+    ]
+
+
+def with_click(sessions: dict[str, Any]) -> set[str]:
+    return {
+        name
+        for name, session in sessions.items()
+        if any(candidate["click"] for candidate in session["candidates"])
+    }
+
+
+def test_an_epoch_has_every_session_with_a_positive_once(train, sessions):
+    seen = session_ids(train())
+    clicked = with_click(sessions)
+    assert len(set(seen)) == len(seen) and set(seen) <= clicked
+    assert len(seen) == len(clicked) // BATCH * BATCH
+    assert len(train()) > 3 * POOL_BATCHES
+
+
+def test_all_sessions_and_candidates_come_without_sampling(train, sessions):
+    batches = train(negatives_per_positive=None)
+    seen = session_ids(batches)
+    assert len(set(seen)) == len(seen) == SESSIONS // BATCH * BATCH
+    for name, probabilities, labels in shown(batches):
+        candidates = sessions[name]["candidates"]
+        expected = [candidate["click_probability"] for candidate in candidates]
+        np.testing.assert_array_equal(probabilities, np.float32(expected))
+        assert labels == [candidate["click"] for candidate in candidates]
+
+
+def test_positives_stay_and_negatives_are_sampled(train, sessions):
+    for name, probabilities, labels in shown(train()):
+        clicks = {
+            np.float32(c["click_probability"]): c["click"] for c in sessions[name]["candidates"]
+        }
+        assert [clicks[np.float32(probability)] for probability in probabilities] == labels
+        positives = sum(clicks.values())
+        assert sum(labels) == positives > 0
+        assert len(labels) == min(2 * positives, len(clicks))
+
+
+@pytest.mark.parametrize(("label", "ratio"), [("click", 1.0), ("click", None), ("order", 0.5)])
+def test_the_number_of_steps_is_exact(data, train, label, ratio):
+    batches = train(label=label, negatives_per_positive=ratio)
+    steps = training_steps(
+        data, split="train", sessions_per_batch=BATCH, label=label, negatives_per_positive=ratio
+    )
+    assert len(batches) == steps > 0
+
+
+def test_seed_and_epoch_decide_alone(data, train):
+    tf.random.set_seed(99)
+    again = training_dataset(data, Encoder(data.spec, data.vocabulary_folder))
+    assert same(train(), list(again.as_numpy_iterator()))
+    assert same(train(), list(again.as_numpy_iterator()))
+
+
+def test_epochs_differ_in_order_and_negatives(train):
+    first, second = train(), train(epoch=1)
+    assert session_ids(first) != session_ids(second)
+    drawn = [{name: one for name, one, _ in shown(batches)} for batches in (first, second)]
+    common = set(drawn[0]) & set(drawn[1])
+    assert len(common) > 0.9 * len(drawn[0])
+    assert any(drawn[0][name] != drawn[1][name] for name in common)
+
+
+@pytest.mark.parametrize("skip", [POOL_BATCHES, 2 * POOL_BATCHES + 3, 10_000])
+def test_a_continued_epoch_is_the_rest_of_it(train, skip):
+    assert same(train(skip_batches=skip), train()[skip:])
+
+
+def test_replicas_take_consecutive_parts_of_the_same_batches(train):
+    parts = train(replicas=2)
+    whole = [
+        {key: np.concatenate([one[key], other[key]]) for key in one}
+        for one, other in zip(parts[::2], parts[1::2], strict=True)
+    ]
+    assert same(whole, train())
+
+
+def test_padding_to_fixed_shapes_changes_nothing_else(train, data):
+    fixed = train(pad_to_max=True)
+    assert shown(fixed) == shown(train())
+    assert {batch["behaviors_item"].shape for batch in fixed} == {
+        (BATCH, data.spec.behaviors_max_length)
+    }
+    assert {batch["candidates_item"].shape[1] % 8 for batch in fixed} == {0}
+
+
+def evaluate(data: PreparedData, sessions_per_batch: int, replicas: int = 1) -> tf.data.Dataset:
+    return evaluation_batches(
+        data,
+        Encoder(data.spec, data.vocabulary_folder),
+        split="train",
+        sessions_per_batch=sessions_per_batch,
+        replicas=replicas,
+    )
+
+
+@pytest.mark.parametrize(("sessions_per_batch", "replicas"), [(6, 2), (SESSIONS + 2, 1)])
+def test_evaluation_has_every_session_once(data, sessions, sessions_per_batch, replicas):
+    dataset = evaluate(data, sessions_per_batch, replicas)
+    batches = list(dataset.as_numpy_iterator())
+    assert {len(batch["session_id"]) for batch in batches} == {sessions_per_batch // replicas}
+    assert len(batches) == -(-SESSIONS // sessions_per_batch) * replicas
+    seen = [name for name in session_ids(batches) if name]
+    assert sorted(seen) == sorted(sessions)
+    by_name = {name: (values, labels) for name, values, labels in shown(batches) if name}
+    for name, session in sessions.items():
+        expected = [candidate["click_probability"] for candidate in session["candidates"]]
+        np.testing.assert_array_equal(by_name[name][0], np.float32(expected))
+    rows = -(-SESSIONS // sessions_per_batch) * sessions_per_batch - SESSIONS
+    empty = [length for batch in batches for length in batch["candidates_length"] if not length]
+    assert len(empty) == rows > 0
+
+
+def test_batch_shapes_are_known(data):
+    element = evaluate(data, 6, 2).element_spec
+    encoder = Encoder(data.spec, data.vocabulary_folder)
+    for spec in (element, training_dataset(data, encoder, sessions_per_batch=3).element_spec):
+        assert {tensor.shape[0] for tensor in spec.values()} == {3}
+
+
+def test_what_does_not_fit_is_refused(data):
+    encoder = Encoder(data.spec, data.vocabulary_folder)
+    with pytest.raises(ValueError, match="`sessions_per_batch` must be a positive multiple"):
+        training_dataset(data, encoder, replicas=3)
+    with pytest.raises(ValueError, match="`label` must be one of.*Did you mean `click`"):
+        training_dataset(data, encoder, label="clik")
+    with pytest.raises(ValueError, match="has no split `trian`.*Did you mean `train`"):
+        training_dataset(data, encoder, split="trian")
+    with pytest.raises(ValueError, match="has no split `trian`"):
+        training_steps(
+            data,
+            split="trian",
+            sessions_per_batch=BATCH,
+            label="click",
+            negatives_per_positive=None,
+        )
+
+
+def test_a_shard_that_was_cut_since_is_named(tmp_path: Path, table):
+    source = SessionSource({"train": lambda: iter([table])}, simulated=True, description={})
+    data = prepare(few_fields(), source, tmp_path / "prepared", shards=3)
+    shard = data.files("train")[1]
+    shard.write_bytes(shard.read_bytes()[:-7])
+    encoder = Encoder(data.spec, data.vocabulary_folder)
+    with pytest.raises(ValueError, match=f"{shard.name} is cut short"):
+        training_dataset(data, encoder)
+    with pytest.raises(ValueError, match=f"{shard.name} is cut short"):
+        evaluate(data, 6)

@@ -1,0 +1,77 @@
+"""What tests do with the networks of a model."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ranking.features.spec import FeatureSpec
+from ranking.models.catalog import build
+from ranking.models.networks import RankingNetworks
+from tests.helpers.model_spec import inputs_of
+
+
+def randomize(networks: RankingNetworks, seed: int = 3) -> RankingNetworks:
+    """Gives all weights, biases too, values that depend on the seed and their order alone."""
+    chance = np.random.default_rng(seed)
+    for variable in networks.training.trainable_variables:
+        variable.assign(chance.normal(0, 0.4, variable.shape))
+    return networks
+
+
+def small_networks(name: str, spec: FeatureSpec, settings: Any) -> RankingNetworks:
+    """Networks with random generators and weights that are the same at every call."""
+    keras.utils.set_random_seed(7)
+    return randomize(build(name, spec, settings))
+
+
+def train_outputs(networks: RankingNetworks, batch: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Outputs of the training network in training, as arrays."""
+    outputs = networks.training(inputs_of(networks.training, batch), training=True)
+    return {name: np.asarray(value) for name, value in outputs.items()}
+
+
+def scores(networks: RankingNetworks, batch: dict[str, Any]) -> np.ndarray:
+    """Probabilities `[B, C]` of the only task, through the gate where there is one."""
+    batch = dict(batch)
+    if networks.gate is not None:
+        batch["gate"] = np.asarray(networks.gate(inputs_of(networks.gate, batch))["gate"])
+    (probabilities,) = networks.score(inputs_of(networks.score, batch)).values()
+    return np.asarray(probabilities)
+
+
+def loss(networks: RankingNetworks, outputs: dict[str, Any], batch: dict[str, Any]) -> Any:
+    """The total loss of a batch."""
+    total = 0.0
+    for term in networks.losses:
+        value, count = term.function(outputs, batch)
+        total = total + term.weight * value / keras.ops.maximum(count, 1.0)
+    return total
+
+
+def gradients(networks: RankingNetworks, batch: dict[str, Any]) -> dict[str, np.ndarray | None]:
+    """Gradient of the total loss by variable path; `None` where the loss does not depend on it."""
+    variables = networks.training.trainable_variables
+    with tf.GradientTape() as tape:
+        outputs = networks.training(inputs_of(networks.training, batch), training=True)
+        total = loss(networks, outputs, batch)
+    found = tape.gradient(total, [variable.value for variable in variables])
+    return {
+        variable.path: None if gradient is None else tf.convert_to_tensor(gradient).numpy()
+        for variable, gradient in zip(variables, found, strict=True)
+    }
+
+
+def fingerprint(name: str, spec: FeatureSpec, settings: Any, batch: dict[str, Any]) -> list[Any]:
+    """Everything a setting can change: shapes of weights, outputs in training, the loss, scores."""
+    networks = small_networks(name, spec, settings)
+    outputs = train_outputs(networks, batch)
+    shapes = [tuple(variable.shape) for variable in networks.training.variables]
+    arrays = [(key, value.tobytes()) for key, value in sorted(outputs.items())]
+    return [*shapes, *arrays, float(loss(networks, outputs, batch)), networks.owner_key]
+
+
+def own_settings(settings_class: type) -> set[str]:
+    """The settings that a class adds to those it inherits."""
+    return set(vars(settings_class).get("__annotations__", ()))

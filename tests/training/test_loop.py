@@ -1,0 +1,155 @@
+"""The training loop: what a step computes, and that replicas do not change it."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ranking.models.catalog import build, model_entry
+from ranking.models.networks import LossTerm
+from ranking.settings_parser import apply_overrides
+from ranking.training.loop import TrainingLoop
+from ranking.training.optimizers import make_optimizer
+from ranking.training.settings import TrainingSettings
+from tests.helpers.encoded_batches import batch_dataset
+from tests.helpers.logical_devices import two_replicas
+from tests.helpers.model_spec import recommendation_spec, search_spec
+
+SGD = TrainingSettings(optimizer="sgd", learning_rate=0.05)
+
+
+def _loop(strategy, spec, settings=SGD, *, model="aw_moe", **overrides) -> TrainingLoop:
+    keras.utils.set_random_seed(7)
+    entry = model_entry(model)
+    with strategy.scope():
+        networks = build(model, spec, apply_overrides(entry.settings_class(), overrides))
+        optimizer = make_optimizer(settings, networks.training, 100)
+        return TrainingLoop(networks, optimizer, strategy, xla=settings.xla)
+
+
+def _weights(loop: TrainingLoop) -> list[np.ndarray]:
+    return [keras.ops.convert_to_numpy(weight) for weight in loop.networks.training.trainable_variables]
+
+
+def test_two_replicas_give_the_weights_of_one() -> None:
+    spec, steps = search_spec(), 20
+    one = _loop(tf.distribute.get_strategy(), spec, contrastive_weight="0")
+    two = _loop(two_replicas(), spec, contrastive_weight="0")
+    start = _weights(one)
+    losses_one = one.run(one.iterate(batch_dataset(spec, steps)), steps)
+    losses_two = two.run(two.iterate(batch_dataset(spec, steps, parts=2)), steps)
+    for name, value in losses_one.items():
+        assert losses_two[name] == pytest.approx(value, rel=1e-5), name
+    for before, first, second in zip(start, _weights(one), _weights(two), strict=True):
+        np.testing.assert_allclose(first, second, atol=2e-6)
+    assert any(np.abs(a - b).max() > 1e-3 for a, b in zip(start, _weights(one), strict=True))
+
+
+def test_step_is_gradient_descent_on_the_weighted_means() -> None:
+    spec = search_spec()
+    loop = _loop(tf.distribute.get_strategy(), spec, model="din")
+    batch = next(iter(batch_dataset(spec, 1)))
+    network = loop.networks.training
+    before = _weights(loop)
+    with tf.GradientTape() as tape:
+        outputs = network({tensor.name: batch[tensor.name] for tensor in network.inputs})
+        labels, logits = batch["labels_click"], outputs["logits_click"]
+        valid = tf.sequence_mask(batch["candidates_length"], tf.shape(logits)[1])
+        entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
+        loss = tf.reduce_mean(entropy[valid])
+    gradients = tape.gradient(loss, network.trainable_variables)
+    values = loop.run(loop.iterate(batch_dataset(spec, 1)), 1)
+    assert values["loss"] == pytest.approx(float(loss), rel=1e-5)
+    assert values["candidates"] == float(tf.reduce_sum(batch["candidates_length"]))
+    for weight, old, gradient in zip(_weights(loop), before, gradients, strict=True):
+        np.testing.assert_allclose(weight, old - 0.05 * keras.ops.convert_to_numpy(gradient), atol=1e-6)
+
+
+def test_terms_add_up_with_their_weights() -> None:
+    spec = search_spec()
+    loop = _loop(tf.distribute.get_strategy(), spec, contrastive_weight="0.25")
+    values = loop.run(loop.iterate(batch_dataset(spec, 3)), 3)
+    assert values["contrastive"] > 0
+    expected = values["ranking"] + 0.25 * values["contrastive"]
+    assert values["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_batch_of_padding_alone_changes_nothing() -> None:
+    spec = search_spec()
+    loop = _loop(tf.distribute.get_strategy(), spec)
+    empty = batch_dataset(spec, 1).map(
+        lambda batch: {**batch, "candidates_length": tf.zeros_like(batch["candidates_length"])}
+    )
+    before = _weights(loop)
+    values = loop.run(loop.iterate(empty), 1)
+    assert values["loss"] == 0.0
+    for old, new in zip(before, _weights(loop), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_many_steps_are_one_compiled_call() -> None:
+    spec = search_spec()
+    loop = _loop(tf.distribute.get_strategy(), spec)
+    for count in (2, 3):
+        loop.run(loop.iterate(batch_dataset(spec, 4)), count)
+    assert loop._steps.experimental_get_tracing_count() == 1
+
+
+def test_owners_are_users_where_the_model_asks_for_them() -> None:
+    spec = search_spec()
+    loop = _loop(tf.distribute.get_strategy(), spec)
+    batch = next(iter(loop.iterate(batch_dataset(spec, 1))))
+    owners = keras.ops.convert_to_numpy(batch["owner"])
+    assert owners[0] == owners[1] and owners[0] != owners[2]
+    assert "user_id" not in batch
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model_spec", [search_spec, recommendation_spec])
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_trains(model_spec, precision: str) -> None:
+    keras.config.set_dtype_policy(precision)
+    try:
+        settings = TrainingSettings(learning_rate=0.02, precision=precision)
+        _assert_learns(_loop(tf.distribute.get_strategy(), model_spec(), settings), model_spec())
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("optimizer", ["adamw", "adagrad"])
+def test_optimizers_train_on_two_replicas(optimizer: str) -> None:
+    settings = TrainingSettings(optimizer=optimizer, learning_rate=0.02)
+    _assert_learns(_loop(two_replicas(), search_spec(), settings), search_spec(), parts=2)
+
+
+@pytest.mark.slow
+def test_xla_trains() -> None:
+    settings = TrainingSettings(learning_rate=0.02, xla=True)
+    _assert_learns(_loop(tf.distribute.get_strategy(), search_spec(), settings), search_spec())
+
+
+def test_xla_on_several_devices_is_refused() -> None:
+    with pytest.raises(ValueError, match="`xla` must be off on several devices"):
+        _loop(two_replicas(), search_spec(), TrainingSettings(xla=True))
+
+
+def _assert_learns(loop: TrainingLoop, spec, parts: int = 1) -> None:
+    dataset = batch_dataset(spec, 4, parts=parts).repeat()
+    iterator = loop.iterate(dataset)
+    first = loop.run(iterator, 4)["ranking"]
+    loop.run(iterator, 80)
+    last = loop.run(iterator, 4)["ranking"]
+    assert np.isfinite(last) and last < 0.7 * first
+
+
+def test_loss_terms_are_divided_by_their_own_count() -> None:
+    spec = search_spec()
+    loop = _loop(tf.distribute.get_strategy(), spec, model="din")
+    term = LossTerm("constant", 2.0, lambda outputs, batch: (tf.constant(6.0), tf.constant(4.0)))
+    loop.networks = type(loop.networks)(
+        **{**vars(loop.networks), "losses": (*loop.networks.losses, term)}
+    )
+    values = loop.run(loop.iterate(batch_dataset(spec, 1)), 1)
+    assert values["constant"] == pytest.approx(1.5)
+    assert values["loss"] == pytest.approx(values["ranking"] + 3.0)

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 FLAGS = flags.FLAGS
 
-_SESSIONS_PER_BATCH = 256
-
 
 def _define_flags() -> None:
     flags.DEFINE_string("run", None, "Folder of the run to evaluate.", required=True)
@@ -63,22 +61,13 @@ def evaluate_run(console: "Console", run: "Run", data: "PreparedData", split: st
     Raises:
         ValueError: If the data have no such split, or other fields than the run was trained with.
     """
-    from ranking.features.dataset import evaluation_batches
-    from ranking.features.encoder import Encoder
-    from ranking.training.evaluation import evaluate
     from ranking.training.score_function import score_function
+    from ranking.training.split_evaluation import evaluate_split
     from ranking.training.trainer import load_networks
 
     _check_same_fields(run, data)
     with console.status(f"evaluating {run.folder} on {split}"):
-        batches = evaluation_batches(
-            data,
-            Encoder(run.spec, run.vocabularies),
-            split=split,
-            sessions_per_batch=_SESSIONS_PER_BATCH,
-            replicas=1,
-        )
-        return evaluate(score_function(load_networks(run)), batches, run.spec, run.vocabularies)
+        return evaluate_split(run, score_function(load_networks(run)), data, split)
 
 
 def _check_same_fields(run: "Run", data: "PreparedData") -> None:

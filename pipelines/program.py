@@ -40,6 +40,7 @@ def run_program(main: Callable[[], object], *, uses_tensorflow: bool = True) -> 
         return 0
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.set_verbosity(logging.WARNING)
     app.run(guarded)
 
 
@@ -50,7 +51,9 @@ def _import_tensorflow_quietly() -> None:
     try:
         with open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), 2)
-        importlib.import_module("tensorflow")
+        tensorflow = importlib.import_module("tensorflow")
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)
+    # Its Python side tells of every file it writes, through the same logger that flags set up.
+    tensorflow.get_logger().setLevel("ERROR")

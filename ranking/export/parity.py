@@ -70,11 +70,12 @@ def check_parity(
             `serving_default` at all.
     """
     model = LoadedModel(folder)
+    score = tf.function(lambda raw: full_scores(networks, encoder(raw)), reduce_retracing=True)
     largest = 0.0
     try:
         for index, raw in enumerate(sessions):
             scores = model(SERVING_DEFAULT, raw)
-            expected = full_scores(networks, encoder({k: tf.constant(v) for k, v in raw.items()}))
+            expected = score({key: tf.constant(value) for key, value in raw.items()})
             largest = max(largest, _difference(scores, expected, index))
             if networks.gate is not None:
                 _check_gate(model, raw, scores, index)

@@ -190,11 +190,18 @@ def _newest(values: dict[str, Any], max_length: int) -> dict[str, Any]:
     if not values:
         return values
     first = next(iter(values.values()))
-    starts = tf.maximum(first.row_starts(), first.row_limits() - max_length)
-    kept = tf.ragged.range(starts, first.row_limits(), row_splits_dtype=tf.int64)
-    return {
-        key: kept.with_values(tf.gather(value.values, kept.values)) for key, value in values.items()
-    }
+
+    def cut() -> dict[str, Any]:
+        starts = tf.maximum(first.row_starts(), first.row_limits() - max_length)
+        kept = tf.ragged.range(starts, first.row_limits(), row_splits_dtype=tf.int64)
+        return {
+            key: kept.with_values(tf.gather(value.values, kept.values))
+            for key, value in values.items()
+        }
+
+    # Preparation cuts already; then nothing need be copied.
+    is_too_long = tf.reduce_any(first.row_lengths() > max_length)
+    return dict(tf.cond(is_too_long, cut, lambda: values))
 
 
 def _padded(ragged: Any) -> Any:

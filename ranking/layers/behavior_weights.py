@@ -74,10 +74,10 @@ def weighted_sum(weights: Any, behaviors: Any) -> Any:
 
 
 def _masked_softmax(scores: Any, mask: Any) -> Any:
-    """Softmax over the `True` positions of the last axis, zeros where there is none."""
+    """Softmax over the `True` positions of the last axis, uniform where there is none."""
+    # keras.ops.softmax warns about an axis of length 1, which a history may well have.
     lowest = -6e4 if keras.backend.standardize_dtype(scores.dtype) == "float16" else -1e30
     scores = ops.where(mask, scores, lowest)
     largest = ops.stop_gradient(ops.max(scores, axis=-1, keepdims=True, initial=lowest))
-    exponentials = ops.where(mask, ops.exp(scores - largest), 0.0)
-    total = ops.sum(exponentials, axis=-1, keepdims=True)
-    return exponentials / ops.where(total > 0, total, 1.0)
+    exponentials = ops.exp(scores - largest)
+    return exponentials / ops.sum(exponentials, axis=-1, keepdims=True)

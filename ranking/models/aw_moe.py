@@ -81,7 +81,7 @@ def aw_moe(spec: FeatureSpec, settings: AwMoeSettings) -> RankingNetworks:
     session_inputs = keras_inputs(spec, (SESSION, BEHAVIORS))
     _check_free_names(spec, session_inputs)
     inputs = session_inputs | keras_inputs(spec, (CANDIDATES,))
-    session = embed_session(spec, inputs)
+    session = embed_session(spec, inputs, embedding_dropout=settings.embedding_dropout)
 
     # The steps of the paper's algorithm 1.
     impressions = impression_vectors(session, settings, attention_pooling(settings))  # lines 2-8

@@ -43,7 +43,7 @@ def category_moe(spec: FeatureSpec, settings: CategoryMoeSettings) -> RankingNet
         )
     task = resolve_task(spec, settings.task)
     inputs = keras_inputs(spec, (SESSION, BEHAVIORS, CANDIDATES))
-    session = embed_session(spec, inputs)
+    session = embed_session(spec, inputs, embedding_dropout=settings.embedding_dropout)
     impressions = impression_vectors(session, settings, attention_pooling(settings))
     scores = expert_scores(impressions, session.candidates_mask, settings)
     gate_layer = keras.layers.Dense(settings.experts, name="gate_network.category")

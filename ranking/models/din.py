@@ -39,7 +39,7 @@ def din(spec: FeatureSpec, settings: DinSettings) -> RankingNetworks:
     """
     task = resolve_task(spec, settings.task)
     inputs = keras_inputs(spec, (SESSION, BEHAVIORS, CANDIDATES))
-    session = embed_session(spec, inputs)
+    session = embed_session(spec, inputs, embedding_dropout=settings.embedding_dropout)
     impressions = impression_vectors(session, settings, attention_pooling(settings))
     logits = feed_forward_logits(
         impressions,

@@ -41,7 +41,7 @@ def dnn(spec: FeatureSpec, settings: DnnSettings) -> RankingNetworks:
     """
     task = resolve_task(spec, settings.task)
     inputs = keras_inputs(spec, (SESSION, BEHAVIORS, CANDIDATES))
-    session = embed_session(spec, inputs)
+    session = embed_session(spec, inputs, embedding_dropout=settings.embedding_dropout)
     impressions = impression_vectors(session, settings, _sum_pooling)
     logits = feed_forward_logits(
         impressions,

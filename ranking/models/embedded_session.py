@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import keras
 from keras import ops
 
 from ranking.features.spec import FeatureSpec, Field
@@ -54,10 +55,13 @@ class EmbeddedSession:
         return _present(self.session_extras, self.candidate_extras)
 
 
-def embed_session(spec: FeatureSpec, inputs: Mapping[str, Any]) -> EmbeddedSession:
+def embed_session(
+    spec: FeatureSpec, inputs: Mapping[str, Any], *, embedding_dropout: float = 0.0
+) -> EmbeddedSession:
     """Encoded fields by key, as `keras_inputs` makes them -> their vectors.
 
     Behaviors and candidates look up the same tables, so their item vectors are comparable.
+    `embedding_dropout` is the share of the entries of item vectors that a training step drops.
     """
     tables = EmbeddingTables(spec)
     roles = spec.roles
@@ -70,7 +74,8 @@ def embed_session(spec: FeatureSpec, inputs: Mapping[str, Any]) -> EmbeddedSessi
         by_name = {field.name: field for field in section}
         return vectors([by_name[name] for name in roles.item])
 
-    behaviors, candidates = items(spec.behaviors), items(spec.candidates)
+    dropout = keras.layers.Dropout(embedding_dropout, name="items.dropout")
+    behaviors, candidates = dropout(items(spec.behaviors)), dropout(items(spec.candidates))
     behaviors_mask = LengthMask(name="behaviors.mask")(inputs["behaviors_length"], behaviors)
     candidates_mask = LengthMask(name="candidates.mask")(inputs["candidates_length"], candidates)
     category = [field for field in spec.candidates if field.name == roles.category]

@@ -28,6 +28,8 @@ class InputSettings:
             all, which needs them equally wide.
         input_layers: Layers of these MLPs.
         dropout: Share of the impression vector that a training step drops.
+        embedding_dropout: Share of the entries of item vectors that a training step drops; keeps
+            large tables from learning single items by heart.
     """
 
     task: str = ""
@@ -35,11 +37,14 @@ class InputSettings:
     input_mlp: Literal["per_type", "shared"] = "per_type"
     input_layers: int = 1
     dropout: float = 0.0
+    embedding_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         require_choices(self)
         require_sizes(self, "hidden_size", "input_layers")
-        require(0 <= self.dropout < 1, "dropout", "at least 0 and below 1", self.dropout)
+        for name in ("dropout", "embedding_dropout"):
+            share = getattr(self, name)
+            require(0 <= share < 1, name, "at least 0 and below 1", share)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -89,15 +89,13 @@ def build_catalog(size: int, rng: np.random.Generator) -> Catalog:
 
 
 def _zipf(size: int, exponent: float) -> Floats:
-    shares = np.arange(1, size + 1, dtype=np.float64) ** -exponent
-    return shares / shares.sum()
+    shares = np.array([rank**-exponent for rank in range(1, size + 1)])
+    return np.asarray(shares / shares.sum())
 
 
 def _draw_members(category: Ints, groups: int, per_category: int, rng: np.random.Generator) -> Ints:
     """Gives each item one of `per_category` of the `groups` that its category works with."""
-    members = np.stack(
-        [rng.choice(groups, per_category, replace=False) for _ in range(CATEGORIES)]
-    )
+    members = np.stack([rng.choice(groups, per_category, replace=False) for _ in range(CATEGORIES)])
     picks = rng.choice(per_category, size=len(category), p=_zipf(per_category, 0.5))
     return members[category, picks]
 
@@ -106,4 +104,5 @@ def _draw_prices(category: Ints, brand: Ints, rng: np.random.Generator) -> Float
     category_level = rng.normal(3.5, 0.9, CATEGORIES)
     brand_level = rng.normal(0.0, 0.4, BRANDS)
     item_level = rng.normal(0.0, 0.25, len(category))
-    return np.round(np.exp(category_level[category] + brand_level[brand] + item_level), 2)
+    level = category_level[category] + brand_level[brand] + item_level
+    return np.asarray(np.round(np.exp(level), 2), np.float64)

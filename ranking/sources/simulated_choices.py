@@ -3,18 +3,16 @@
 import dataclasses
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ranking.sources.simulated_catalog import Catalog, Floats, Ints
+from ranking.sources.simulated_evidence import Evidence, gather_evidence
 from ranking.sources.simulated_memory import Behaviors
-from ranking.sources.simulated_users import SECONDS_PER_DAY
 from ranking.sources.simulated_words import CHEAP, POPULAR, PREMIUM
 
 SEARCH, RECOMMENDATION = 0, 1
 
 _PRICE_SENSITIVITY = np.array([1.5, 1.2, 0.9, 0.6])  # by age group
-_INTEREST_DAYS = 7.0
-_TASTE_DEVIATION = 0.2  # of what a user likes about an item beyond all features
+_TASTE_DEVIATION = 0.15  # of what a user likes about an item beyond all features
 _CEILING = 0.95
 
 
@@ -41,67 +39,6 @@ class Shown:
     time: Ints
 
 
-@dataclasses.dataclass(frozen=True)
-class Evidence:
-    """What a user's behaviors say about each candidate, `[B, C]` where not said otherwise.
-
-    Attributes:
-        at_home: From 0, never acted in the candidate's category, towards 1, often acted there.
-        brand: From 0 towards 1, the more the user acted on the candidate's brand.
-        shop: The same for the candidate's shop.
-        style: Share of the behaviors that have the candidate's style.
-        interest: Share of the recent behaviors that are in the candidate's category.
-        price_distance: Between the candidate's relative price and what the user usually takes.
-        clicked: Whether the user clicked the candidate before, without an order.
-        ordered: Whether the user ordered the candidate before.
-        usual_price: `[B, 1]`, relative price that the user usually takes.
-        order_share: `[B, 1]`, share of orders among the behaviors.
-    """
-
-    at_home: Floats
-    brand: Floats
-    shop: Floats
-    style: Floats
-    interest: Floats
-    price_distance: Floats
-    clicked: NDArray[np.bool_]
-    ordered: NDArray[np.bool_]
-    usual_price: Floats
-    order_share: Floats
-
-
-def gather_evidence(catalog: Catalog, behaviors: Behaviors, shown: Shown) -> Evidence:
-    """Compares what is shown with what the users did before."""
-    behaviors = behaviors.trimmed()
-    counted, total = behaviors.is_there * 1.0, behaviors.lengths[:, None]
-    ages = (shown.time[:, None] - behaviors.time) / SECONDS_PER_DAY
-    recent = np.where(behaviors.is_there, np.exp(-np.maximum(ages, 0.0) / _INTEREST_DAYS), 0.0)
-
-    def matching(attribute: Ints, amounts: Floats) -> Floats:
-        """Sum of `amounts` `[B, T]` over the behaviors that share the attribute: `[B, C]`."""
-        same = attribute[behaviors.item][:, None, :] == attribute[shown.item][:, :, None]
-        return np.einsum("bct,bt->bc", same, amounts)
-
-    in_category = matching(catalog.category, counted)
-    of_brand, of_shop = matching(catalog.brand, counted), matching(catalog.shop, counted)
-    usual_price = (counted * catalog.relative_price[behaviors.item]).sum(axis=1, keepdims=True)
-    usual_price = usual_price / (total + 1.0)
-    identity = np.arange(catalog.size)
-    return Evidence(
-        at_home=in_category / (in_category + 1.0),
-        brand=of_brand / (of_brand + 1.0),
-        shop=of_shop / (of_shop + 1.0),
-        style=matching(catalog.style, counted) / (total + 2.0),
-        interest=matching(catalog.category, recent) / (recent.sum(axis=1, keepdims=True) + 1.0),
-        price_distance=np.abs(catalog.relative_price[shown.item] - usual_price),
-        clicked=matching(identity, counted * ~behaviors.ordered) > 0,
-        ordered=matching(identity, counted * behaviors.ordered) > 0,
-        usual_price=usual_price,
-        order_share=((behaviors.ordered & behaviors.is_there).sum(axis=1, keepdims=True) + 0.4)
-        / (behaviors.lengths[:, None] + 1.0),
-    )
-
-
 class ChoiceModel:
     """The probabilities of click and order.
 
@@ -124,7 +61,7 @@ class ChoiceModel:
         self, behaviors: Behaviors, shown: Shown, rng: np.random.Generator
     ) -> tuple[Floats, Floats]:
         """Probabilities `[B, C]` of a click, and of an order (which needs a click)."""
-        evidence = gather_evidence(self._catalog, behaviors, shown)
+        evidence = gather_evidence(self._catalog, behaviors, shown.item, shown.time)
         taste = rng.normal(0.0, _TASTE_DEVIATION, shown.item.shape)
         click = _CEILING * _sigmoid(self._click_logit(evidence, shown) + taste)
         return click, click * _sigmoid(self._conversion_logit(evidence, shown))
@@ -141,7 +78,7 @@ class ChoiceModel:
             0.0,
         )
         return (
-            self._weigh(shown.scenario, -3.6, 0.2)
+            self._weigh(shown.scenario, -3.8, 0.2)
             + habit
             + trend
             + wish
@@ -154,13 +91,13 @@ class ChoiceModel:
 
     def _habit(self, evidence: Evidence, scenario: Ints) -> Floats:
         """What counts for users at home in a category."""
-        holds_on = 0.2 + 1.9 * evidence.order_share
-        looks_around = 1.5 - 1.3 * evidence.order_share
+        holds_on = 0.5 + 1.5 * evidence.order_share
+        looks_around = 1.4 - 1.2 * evidence.order_share
         return (
             holds_on * self._weigh(scenario, 3.8, 1.0) * evidence.brand
             + holds_on * self._weigh(scenario, 2.8, 0.8) * evidence.shop
-            + looks_around * self._weigh(scenario, 3.6, -1.2) * evidence.style
-            - looks_around * self._weigh(scenario, 3.4, 0.6) * evidence.price_distance
+            + looks_around * self._weigh(scenario, 3.2, -1.2) * evidence.style
+            - looks_around * self._weigh(scenario, 3.2, 0.6) * evidence.price_distance
         )
 
     def _trend(self, evidence: Evidence, shown: Shown) -> Floats:

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from ranking.sources.simulated_catalog import CATEGORIES, Catalog, Ints
 from ranking.sources.simulated_choices import SEARCH
+from ranking.sources.simulated_evidence import recency
 from ranking.sources.simulated_memory import NOTHING, Behaviors
-from ranking.sources.simulated_users import SECONDS_PER_DAY, Users
+from ranking.sources.simulated_users import Users
 from ranking.sources.simulated_words import CATEGORY_WORDS, INTENT_WORDS, PLAIN
 
 MOST_SHOWN = 15
@@ -43,7 +44,8 @@ class Display:
         catalog: The items.
         users: Who comes.
         shared_items: Share of a page's places that repeat items of the page that the user saw
-            last in the other scenario that day, where there is such a page.
+            last in the other scenario that day, where there is such a page; in search only items
+            of the category asked for.
     """
 
     def __init__(self, catalog: Catalog, users: Users, shared_items: float) -> None:
@@ -90,7 +92,7 @@ class Display:
             self._recommended_categories(user, behaviors, time, rng),
         )
         items = self._catalog.draw_items(places, rng)
-        items = self._repeat_other_page(items, user, scenario, day, rng)
+        items = self._repeat_other_page(items, user, scenario, queries, day, rng)
         wanted = np.rint(rng.normal(10.0, 2.2, len(user))).astype(np.int64)
         page, length = _without_repeats(items, np.clip(wanted, FEWEST_SHOWN, MOST_SHOWN))
         self._page[scenario, user] = page
@@ -114,7 +116,7 @@ class Display:
         taste = self._users.interests[users, self._users.draw_interests(users, rng)]
         anything = self._draw_categories(users, rng)
         recent = self._catalog.category[_draw_recent(behaviors.trimmed(), time, rng)]
-        has_recent = behaviors.is_there.any(axis=1)[:, None]
+        has_recent = (behaviors.lengths > 0)[:, None]
         kind = rng.random(users.shape)
         return np.where(
             has_recent & (kind < _RECENT_SHARE),
@@ -123,14 +125,23 @@ class Display:
         )
 
     def _repeat_other_page(
-        self, items: Ints, user: Ints, scenario: Ints, day: Ints, rng: np.random.Generator
+        self,
+        items: Ints,
+        user: Ints,
+        scenario: Ints,
+        queries: Queries,
+        day: Ints,
+        rng: np.random.Generator,
     ) -> Ints:
+        """Puts items of the other scenario's page in; search takes only what was asked for."""
         other = 1 - scenario
         length = self._page_length[other, user]
         pick = (rng.random(items.shape) * length[:, None]).astype(np.int64)
         seen = np.take_along_axis(self._page[other, user], pick, axis=1)
+        fits = self._catalog.category[seen] == queries.category[:, None]
+        allowed = fits | (scenario != SEARCH)[:, None]
         same_day = (self._page_day[other, user] == day)[:, None]
-        repeated = same_day & (rng.random(items.shape) < self._shared_items)
+        repeated = same_day & allowed & (rng.random(items.shape) < self._shared_items)
         return np.where(repeated, seen, items)
 
 
@@ -145,9 +156,7 @@ def _draw_recent(behaviors: Behaviors, time: Ints, rng: np.random.Generator) -> 
     """Draws items `[B, _DRAWS]` out of the behaviors, recent ones more often."""
     if behaviors.item.shape[1] == 0:
         return np.zeros((len(time), _DRAWS), np.int64)
-    days = (time[:, None] - behaviors.time) / SECONDS_PER_DAY
-    weights = np.where(behaviors.is_there, np.exp(-np.maximum(days, 0.0) / _RECENT_DAYS), 0.0)
-    cumulative = np.cumsum(weights, axis=1)
+    cumulative = np.cumsum(recency(behaviors, time, _RECENT_DAYS), axis=1)
     points = rng.random((len(time), _DRAWS)) * cumulative[:, -1:]
     rank = (cumulative[:, None, :] <= points[:, :, None]).sum(axis=2)
     rank = np.minimum(rank, behaviors.item.shape[1] - 1)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking.sources.simulated_catalog import Floats, Ints
+from ranking.sources.simulated_catalog import Ints
 
 MEMORY_LENGTH = 50
 NOTHING = -1
@@ -55,9 +55,7 @@ class Memory:
         """Copies the behaviors of `users` `[B]`."""
         return Behaviors(self._item[users], self._ordered[users], self._time[users])
 
-    def remember(
-        self, users: Ints, items: Ints, ordered: NDArray[np.bool_], times: Ints
-    ) -> None:
+    def remember(self, users: Ints, items: Ints, ordered: NDArray[np.bool_], times: Ints) -> None:
         """Adds one behavior each for different users; the oldest of a full memory is lost."""
         for store, new in ((self._item, items), (self._ordered, ordered), (self._time, times)):
             store[users, :-1] = store[users, 1:]

@@ -4,6 +4,8 @@ import numpy as np
 import pyarrow as pa
 
 from ranking.sources.simulated_catalog import BRANDS, CATEGORIES, SHOPS, Catalog, Floats, Ints
+from ranking.sources.simulated_evidence import count_actions
+from ranking.sources.simulated_memory import Behaviors
 from ranking.sources.simulated_sessions import SimulatedSessions
 from ranking.sources.simulated_users import AGE_GROUPS, SECONDS_PER_DAY, Users
 
@@ -50,12 +52,30 @@ def _candidates(catalog: Catalog, sessions: SimulatedSessions, rows: slice) -> p
         **_item_fields(catalog, item),
         "price": _float32(catalog.price[item]),
         "popularity": _float32(sessions.popularity[rows][shown]),
+        **_action_counts(catalog, sessions, rows),
         "click_probability": _float32(sessions.click_probability[rows][shown]),
         "order_probability": _float32(sessions.order_probability[rows][shown]),
         "click": pa.array(sessions.click[rows][shown].astype(np.int64)),
         "order": pa.array(sessions.order[rows][shown].astype(np.int64)),
     }
     return _lists(sessions.length[rows], fields)
+
+
+def _action_counts(
+    catalog: Catalog, sessions: SimulatedSessions, rows: slice
+) -> dict[str, pa.Array]:
+    past, shown = sessions.behaviors, sessions.is_shown[rows]
+    behaviors = Behaviors(past.item[rows], past.ordered[rows], past.time[rows])
+    attributes = {
+        "item_actions": np.arange(catalog.size),
+        "category_actions": catalog.category,
+        "brand_actions": catalog.brand,
+        "shop_actions": catalog.shop,
+    }
+    return {
+        name: _float32(count_actions(attribute, behaviors, sessions.item[rows])[shown])
+        for name, attribute in attributes.items()
+    }
 
 
 def _item_fields(catalog: Catalog, item: Ints) -> dict[str, pa.Array]:

@@ -67,7 +67,7 @@ def recall_earlier_days(
     users: Users, catalog: Catalog, start: int, rng: np.random.Generator
 ) -> Memory:
     """Draws what users did in the `DAYS_BEFORE` days before `start` (seconds) from their tastes."""
-    counts = np.minimum(rng.poisson(1.2 * users.activity), 2 * MEMORY_LENGTH)
+    counts = np.minimum(rng.poisson(1.1 * users.activity), 2 * MEMORY_LENGTH)
     user = np.repeat(np.arange(users.size), counts)
     item = _choose_items(users, catalog, user, rng)
     ordered = rng.random(len(user)) < users.order_share[user]

@@ -24,6 +24,7 @@ from ranking.sources.simulated_visits import START, plan_visits
 from ranking.sources.source_error import SourceError
 
 _NAME = "simulator"
+_TABLE = "the simulation"
 _SESSIONS_PER_BATCH = 1000
 _SESSIONS_PER_USER = 20
 
@@ -67,6 +68,8 @@ def open_simulator(
         )
     settings = _read_settings(Options(_NAME, options))
     catalog, users, sessions = _simulate(settings, seed)
+    # A field that the simulation does not know is an error now, not at the first pass.
+    conform(table_batch(catalog, users, sessions, slice(0, 0)), arrow_schema(spec), _TABLE)
     ends = np.cumsum([settings.sessions[split] for split in SPLITS]).tolist()
     rows = dict(zip(SPLITS, map(slice, [0, *ends[:-1]], ends), strict=True))
     return SessionSource(
@@ -89,7 +92,7 @@ def _read_settings(options: Options) -> _Settings:
     return _Settings(
         sessions=sessions,
         users=options.count("users", max(fewest_users, total * 3 // 5), minimum=fewest_users),
-        items=options.count("items", 3_000, minimum=CATEGORIES * FEWEST_ITEMS_PER_CATEGORY),
+        items=options.count("items", 1_500, minimum=CATEGORIES * FEWEST_ITEMS_PER_CATEGORY),
         scenario_difference=_fraction(options, "scenario_difference", 0.5),
         shared_items=_fraction(options, "shared_items", 0.2),
     )
@@ -128,7 +131,7 @@ def _split_reader(
     def read() -> Iterator[pa.RecordBatch]:
         for start in range(rows.start, rows.stop, _SESSIONS_PER_BATCH):
             part = slice(start, min(start + _SESSIONS_PER_BATCH, rows.stop))
-            yield conform(table_batch(catalog, users, sessions, part), schema, "the simulation")
+            yield conform(table_batch(catalog, users, sessions, part), schema, _TABLE)
 
     return read
 

@@ -8,19 +8,19 @@ from collections.abc import Callable, Mapping
 import keras
 import tensorflow as tf
 
-from ranking.features.dataset import evaluation_batches, training_batches, training_steps
+from ranking.features.dataset import training_batches, training_steps
 from ranking.features.encoder import Encoder
 from ranking.features.prepared_data import PreparedData
 from ranking.models.catalog import build
 from ranking.models.networks import RankingNetworks
-from ranking.models.scoring import full_scores
 from ranking.training.checkpoints import Checkpoints, Progress
-from ranking.training.evaluation import Evaluation, evaluate
+from ranking.training.evaluation import Evaluation
 from ranking.training.loop import TrainingLoop
 from ranking.training.optimizers import make_optimizer
 from ranking.training.run_folder import Run
+from ranking.training.score_function import score_function
+from ranking.training.split_evaluation import evaluate_split
 
-EVALUATION_SESSIONS = 256
 Observer = Callable[[Progress, Mapping[str, float]], None]
 
 
@@ -59,7 +59,7 @@ class Trainer:
             self.loop = TrainingLoop(self.networks, optimizer, strategy, xla=run.training.xla)
             self.checkpoints = Checkpoints(run.checkpoints, self.networks.training, optimizer)
         self.replicas = strategy.num_replicas_in_sync
-        self._score = tf.function(lambda batch: full_scores(self.networks, batch))
+        self._score = score_function(self.networks)
 
     def train(self, observe: Observer) -> Progress:
         """Trains to the end -> where the run stands then, with the best weights restored.
@@ -77,16 +77,7 @@ class Trainer:
 
     def evaluate(self, split: str) -> Evaluation:
         """One exact pass over `split` with the weights as they are."""
-        batches = evaluation_batches(
-            self.data, self.encoder, split=split, sessions_per_batch=EVALUATION_SESSIONS, replicas=1
-        )
-        return evaluate(self._scores, batches, self.run.spec, self.run.vocabularies)
-
-    def _scores(self, batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        needed = {tensor.name for tensor in self.networks.score.inputs} - {"gate"}
-        if self.networks.gate is not None:
-            needed |= {tensor.name for tensor in self.networks.gate.inputs}
-        return self._score({key: batch[key] for key in sorted(needed)})
+        return evaluate_split(self.run, self._score, self.data, split)
 
     def _train_epoch(self, progress: Progress, observe: Observer) -> Progress:
         iterator = self.loop.iterate(self._batches(progress))

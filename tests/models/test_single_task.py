@@ -17,7 +17,10 @@ def test_an_unknown_task_is_answered_with_near_names():
 
 
 def test_probabilities_are_zero_at_padding_even_if_logits_are_none():
-    inputs = {"logits": keras.Input((2,)), "mask": keras.Input((2,), dtype="bool")}
+    inputs = {
+        "logits": keras.Input((2,), name="logits"),
+        "mask": keras.Input((2,), dtype="bool", name="mask"),
+    }
     network = score_network("click", inputs, inputs["logits"], inputs["mask"])
     logits = np.array([[0.0, np.nan]], "float32")
     found = network({"logits": logits, "mask": np.array([[True, False]])})

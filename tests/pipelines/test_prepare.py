@@ -1,0 +1,167 @@
+import io
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from rich.console import Console
+
+from pipelines import prepare as program
+from pipelines.preparation_progress import PreparationProgress
+from ranking.features.prepared_data import read_prepared
+from tests.helpers.run_main import program_runner
+from tests.helpers.small_spec import small_sessions, small_spec
+
+ROOT = Path(__file__).parents[2]
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def _run(*arguments: str, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "pipelines.prepare", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    return program_runner(program, monkeypatch, capfd)
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Sequence[str]:
+    """Flags to prepare Parquet files of small sessions, with a vocabulary file beside the spec."""
+    spec = small_spec(vocabulary_file="cities.txt")
+    (tmp_path / "small.json").write_text(spec.to_json(), encoding="utf-8")
+    (tmp_path / "cities.txt").write_text("Oslo\n東京\n", encoding="utf-8")
+    for seed, split in enumerate(("train", "validation", "test")):
+        folder = tmp_path / "logs" / split
+        folder.mkdir(parents=True)
+        batch = small_sessions(spec, 7 + seed, seed)
+        writer = pq.ParquetWriter(folder / "part.parquet", batch.schema)
+        writer.write_batch(batch)
+        writer.close()
+    return [
+        "--source=parquet",
+        f"--spec={tmp_path / 'small.json'}",
+        f"--input={tmp_path / 'logs'}",
+        f"--data={tmp_path / 'data'}",
+    ]
+
+
+def test_parquet_files_become_a_prepared_folder(
+    run: Run, logs: Sequence[str], tmp_path: Path
+) -> None:
+    code, out, err = run(*logs, "--shards=2", "--seed=3")
+    assert code == 0, err
+    data = read_prepared(tmp_path / "data")
+    assert [data.manifest.splits[split].sessions for split in data.manifest.splits] == [7, 8, 9]
+    assert data.spec.tables["city"].size == 2
+    assert len(data.files("train")) == 2
+    assert data.manifest.seed == 3
+    assert data.manifest.source["source"] == "parquet"
+    for words in ("sessions of spec small", "train", "click = 1", "bytes per candidate", "data:"):
+        assert words in out
+    assert "simulated" not in out
+    assert "learning from train" in err and "writing test" in err and "/s" in err
+
+
+def test_the_prepared_spec_prepares_new_sessions(
+    run: Run, logs: Sequence[str], tmp_path: Path
+) -> None:
+    run(*logs)
+    first = read_prepared(tmp_path / "data")
+    code, _, err = run(
+        *logs, f"--spec={tmp_path / 'data' / 'feature_spec.json'}", f"--data={tmp_path / 'again'}"
+    )
+    assert code == 0, err
+    assert read_prepared(tmp_path / "again").spec == first.spec
+
+
+def test_a_folder_is_replaced_only_when_told(run: Run, logs: Sequence[str]) -> None:
+    run(*logs)
+    code, _, err = run(*logs)
+    assert code == 1
+    assert "exists. Name another folder, or overwrite it (--overwrite)." in err
+    assert run(*logs, "--overwrite")[0] == 0
+
+
+def test_simulated_sessions_are_called_simulated(run: Run, tmp_path: Path) -> None:
+    options = [f"--option={split}_sessions=40" for split in ("train", "validation", "test")]
+    code, out, err = run(
+        "--source=simulator",
+        f"--spec={ROOT / 'feature_specs' / 'demo.yaml'}",
+        f"--data={tmp_path / 'demo'}",
+        *options,
+    )
+    assert code == 0, err
+    assert "simulated sessions of spec demo" in out
+    assert "The sessions are simulated" in out
+    assert read_prepared(tmp_path / "demo").manifest.simulated
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--source=parqet"], "error: There is no source `parqet`. Did you mean `parquet`"),
+        (["--spec=nowhere.yaml"], "error: nowhere.yaml: "),
+        (["--option=layout"], "error: `--option` must be name=value. Received: --option=layout"),
+        (["--option=a=1", "--option=a=2"], "error: `--option` must name an option once. Received"),
+        (["--option=layuot=sessions"], "has no option `layuot`. Did you mean `layout`"),
+        (["--input=nowhere"], "nowhere"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    run: Run, logs: Sequence[str], arguments: list[str], message: str, tmp_path: Path
+) -> None:
+    code, _, err = run(*logs, *arguments)
+    lines = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert code == 1
+    assert len(lines) == 1 and message in lines[0]
+    assert "Traceback" not in err
+    assert not (tmp_path / "data").exists()
+
+
+def test_option_values_may_hold_an_equals_sign() -> None:
+    assert program.read_options(["a=1", "b=x=y", "c="]) == {"a": "1", "b": "x=y", "c": ""}
+
+
+def test_help_shows_examples_without_starting_tensorflow() -> None:
+    result = _run("--help")
+    assert "python -m pipelines.prepare --source=simulator" in result.stdout
+    assert "--[no]overwrite" in result.stdout
+    assert result.stderr == ""
+    check = "import sys, pipelines.prepare; print('tensorflow' in sys.modules)"
+    command = [sys.executable, "-c", check]
+    loaded = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "False"
+
+
+def test_an_unknown_flag_is_refused_with_a_hint() -> None:
+    result = _run("--sorce=simulator")
+    assert result.returncode == 1
+    assert "Unknown command line flag 'sorce'. Did you mean: source" in result.stderr
+
+
+def test_an_error_exits_with_code_1_and_prints_no_more(tmp_path: Path) -> None:
+    result = _run("--source=x", "--spec=nowhere.yaml", f"--data={tmp_path / 'data'}")
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: nowhere.yaml: ")
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+def test_bars_finish_with_the_number_of_sessions() -> None:
+    output = io.StringIO()
+    console = Console(file=output, width=120)
+    with PreparationProgress(console) as progress:
+        progress.open("memory")
+        for stage, split, sessions in [("learn", "train", 5), ("learn", "train", 6)]:
+            progress.advance(stage, split, sessions)
+        progress.advance("write", "train", 11)
+    lines = output.getvalue().splitlines()
+    assert [("learning from train" in line, "11 sessions" in line) for line in lines] == [
+        (True, True),
+        (False, True),
+    ]

@@ -15,7 +15,7 @@ ARGS ?=
 LINE_LENGTH := 100
 # ruff does not read setup.cfg, so its rules stand here. D107: __init__ is documented in its class;
 # D102: a method that overrides Keras's inherits the documentation.
-RUFF_RULES := E,F,I,B,UP,S101,D100,D101,D103,D104,D419,T20,RUF100,C4,SIM,PIE
+RUFF_RULES := E,F,I,B,UP,S101,D100,D101,D103,D104,D419,T20,RUF100,C4,PIE
 RUFF := $(VENV)/bin/ruff
 CODE := ranking pipelines tools tests setup.py
 

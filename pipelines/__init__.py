@@ -1,0 +1,1 @@
+"""The programs: prepare, train, evaluate, export."""

@@ -1,0 +1,1 @@
+"""The feature spec, and what follows from it: records, batches, inputs, tables."""

@@ -36,7 +36,7 @@ def read_tables(node: SpecNode) -> dict[str, Table]:
 def _read_table(name: str, node: SpecNode) -> Table:
     node.check_keys(_ALL_KEYS, "a table")
     kind = node.single_key(TABLE_KINDS, "a table")
-    hints = {key: f"Remove it: it does not go with `{kind}`." for key in _ALL_KEYS}
+    hints = dict.fromkeys(_ALL_KEYS, f"Remove it: it does not go with `{kind}`.")
     node.check_keys((*_SHARED_KEYS, *_KEYS[kind]), f"a `{kind}` table", hints)
     detail = node.mapping()[kind]
     table = Table(name=name, width=node.required("width", "16").integer(), kind=kind)

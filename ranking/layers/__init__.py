@@ -1,0 +1,1 @@
+"""Keras layers that work on any Keras backend."""

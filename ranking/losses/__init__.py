@@ -1,0 +1,1 @@
+"""Losses as sums over valid elements and their number."""

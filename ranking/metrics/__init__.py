@@ -1,0 +1,1 @@
+"""Ranking metrics over sessions, in NumPy."""

@@ -1,0 +1,1 @@
+"""Models: functions from a feature spec and settings to networks."""

@@ -37,12 +37,16 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
-data/demo/manifest.json: feature_specs/demo.yaml | $(VENV)/.installed
-	@$(PY) -m pipelines.prepare --source=simulator --spec=feature_specs/demo.yaml --data=data/demo --overwrite
-
-# The demo's data are simulated when they are not there; other folders must be prepared first.
-train: $(VENV)/.installed $(if $(filter data/demo,$(DATA)),data/demo/manifest.json) ## Train, evaluate and export MODEL on DATA into OUT.
-	@$(PY) -m pipelines.train --model=$(MODEL) --data=$(DATA) --out=$(OUT) $(ARGS)
+# The demo's data are simulated when they are not there, or older than their spec.
+train: $(VENV)/.installed ## Train, evaluate and export MODEL on DATA into OUT.
+	@start=$$(date +%s); \
+	if [ '$(DATA)' = data/demo ] && { [ ! -f data/demo/manifest.json ] || \
+			[ feature_specs/demo.yaml -nt data/demo/manifest.json ]; }; then \
+		$(PY) -m pipelines.prepare --source=simulator --spec=feature_specs/demo.yaml \
+			--data=data/demo --overwrite || exit 1; \
+	fi; \
+	$(PY) -m pipelines.train --model=$(MODEL) --data=$(DATA) --out=$(OUT) $(ARGS) || exit 1; \
+	echo "   total: $$(( $$(date +%s) - start )) s after the install"
 
 prepare: $(VENV)/.installed ## Turn the files of SOURCE at INPUT into records in DATA.
 	@$(PY) -m pipelines.prepare --source=$(SOURCE) --spec=$(SPEC) --input='$(INPUT)' --data=$(DATA) $(ARGS)

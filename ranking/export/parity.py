@@ -1,20 +1,28 @@
 """Whether a written SavedModel answers as the Keras model does."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from ranking.export.loaded_model import LoadedModel
 from ranking.export.signatures import GATE_SIGNATURE, SCORE_SIGNATURE, SERVING_DEFAULT
 from ranking.features.encoder import Encoder
-from ranking.features.spec import BEHAVIORS, CANDIDATES, SESSION, FeatureSpec
+from ranking.features.inputs import raw_signature
+from ranking.features.spec import BEHAVIORS, CANDIDATES, SESSION
 from ranking.models.networks import RankingNetworks
 from ranking.models.scoring import GATE, full_scores
 
 TOLERANCE = 2e-6
+_REMEDY = (
+    "Nothing was published. Export with the versions of TensorFlow and Keras that the model was "
+    "trained with."
+)
+
 Raw = Mapping[str, np.ndarray]
+Scores = Mapping[str, np.ndarray]
 
 
 class ParityError(ValueError):
@@ -26,103 +34,82 @@ class ParityReport:
     """What a parity check saw.
 
     Attributes:
-        sessions: Sessions compared, one request each.
+        requests: Requests compared, one session each.
         largest_difference: Largest absolute difference between a score of the SavedModel and the
             Keras model's.
         gate_checked: Whether `gate` then `score` was compared with `serving_default`, bit by bit.
     """
 
-    sessions: int
+    requests: int
     largest_difference: float
     gate_checked: bool
 
 
-class LoadedModel:
-    """A SavedModel in the graph-and-session loader, which fails where TensorFlow Serving's does.
-
-    `tf.saved_model.load` is more forgiving: it accepts models that a server refuses.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._session = tf.compat.v1.Session(graph=tf.Graph())
-        meta = tf.compat.v1.saved_model.loader.load(self._session, ["serve"], str(folder))
-        self.signatures = dict(meta.signature_def)
-
-    def __call__(self, signature: str, inputs: Raw) -> dict[str, np.ndarray]:
-        """Named inputs -> named results of `signature`; inputs it does not name are left out."""
-        definition = self.signatures[signature]
-        feeds = {info.name: inputs[name] for name, info in definition.inputs.items()}
-        fetches = {name: info.name for name, info in definition.outputs.items()}
-        return self._session.run(fetches, feeds)
-
-    def close(self) -> None:
-        """Frees the loaded graph."""
-        self._session.close()
-
-
 def check_parity(
-    folder: Path, networks: RankingNetworks, encoder: Encoder, sessions: list[Raw]
+    folder: Path, networks: RankingNetworks, encoder: Encoder, requests: Sequence[Raw]
 ) -> ParityReport:
     """A written SavedModel against the Keras model, on raw sessions (`B = 1` each).
 
     Raises:
-        ParityError: If a score differs by more than rounding, or `gate` then `score` differs from
-            `serving_default` at all.
+        ParityError: If a score is not a number or differs by more than rounding, or if `gate` then
+            `score` differs from `serving_default` at all.
     """
+    reference = _keras_scores(networks, encoder)
     model = LoadedModel(folder)
-    score = tf.function(lambda raw: full_scores(networks, encoder(raw)), reduce_retracing=True)
     largest = 0.0
     try:
-        for index, raw in enumerate(sessions):
+        for index, raw in enumerate(requests):
             scores = model(SERVING_DEFAULT, raw)
-            expected = score({key: tf.constant(value) for key, value in raw.items()})
-            largest = max(largest, _difference(scores, expected, index))
+            largest = max(largest, _difference(scores, reference(raw), index))
             if networks.gate is not None:
                 _check_gate(model, raw, scores, index)
     finally:
         model.close()
-    return ParityReport(len(sessions), largest, networks.gate is not None)
+    return ParityReport(len(requests), largest, networks.gate is not None)
 
 
-def edge_sessions(spec: FeatureSpec, raw: Raw) -> Iterator[dict[str, np.ndarray]]:
-    """One raw session (`B = 1`) -> itself with an empty history, with ids that no vocabulary has,
-    and with a single candidate."""
-    yield {**raw, "behaviors_length": np.zeros_like(raw["behaviors_length"])}
-    fields = [field for name in (SESSION, BEHAVIORS, CANDIDATES) for field in spec.section(name)]
-    ids = [field for field in fields if field.is_input and field.table is not None]
-    yield {**raw, **{field.key: _unknown(raw[field.key]) for field in ids}}
-    yield {**raw, "candidates_length": np.ones_like(raw["candidates_length"])}
+def _keras_scores(networks: RankingNetworks, encoder: Encoder) -> Callable[[Raw], Scores]:
+    """Raw session -> the Keras model's scores, compiled once for all shapes."""
+    inputs = raw_signature(encoder.spec, (SESSION, BEHAVIORS, CANDIDATES))
+
+    @tf.function(input_signature=[inputs])
+    def compiled(raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return full_scores(networks, encoder(raw))
+
+    def score(raw: Raw) -> Scores:
+        tensors = {key: tf.constant(raw[key], spec.dtype) for key, spec in inputs.items()}
+        return {task: scores.numpy() for task, scores in compiled(tensors).items()}
+
+    return score
 
 
-def _unknown(values: np.ndarray) -> np.ndarray:
-    if np.issubdtype(values.dtype, np.number):
-        return np.full_like(values, -1)
-    return np.full(values.shape, b"\xf0\x9f\x9b\x8d never seen", dtype=object)
-
-
-def _difference(
-    scores: Mapping[str, np.ndarray], expected: Mapping[str, tf.Tensor], index: int
-) -> float:
+def _difference(scores: Scores, expected: Scores, index: int) -> float:
+    """The largest difference between the scores of request `index`."""
     largest = 0.0
     for task, values in scores.items():
-        difference = float(np.max(np.abs(values - np.asarray(expected[task])), initial=0.0))
+        if not np.all(np.isfinite(values)):
+            raise ParityError(
+                f"Scores must be finite. Request {index}, task `{task}`: "
+                f"{np.count_nonzero(~np.isfinite(values))} of {values.size} are not. Nothing was "
+                "published. Where the training diverged, train with a smaller `learning_rate`."
+            )
+        difference = float(np.max(np.abs(values - expected[task]), initial=0.0))
         if not difference <= TOLERANCE:
             raise ParityError(
-                f"The SavedModel must score as the Keras model does, to within {TOLERANCE}. Session "
-                f"{index}, task `{task}`: off by {difference:.3g}. Nothing was published."
+                f"The SavedModel must score as the Keras model does, to within {TOLERANCE:g}. "
+                f"Request {index}, task `{task}`: off by {difference:.3g}. {_REMEDY}"
             )
         largest = max(largest, difference)
     return largest
 
 
-def _check_gate(
-    model: LoadedModel, raw: Raw, scores: Mapping[str, np.ndarray], index: int
-) -> None:
+def _check_gate(model: LoadedModel, raw: Raw, scores: Scores, index: int) -> None:
     gate = model(GATE_SIGNATURE, raw)[GATE]
     split = model(SCORE_SIGNATURE, {**raw, GATE: gate})
     for task, values in scores.items():
         if not np.array_equal(split[task], values):
+            difference = float(np.max(np.abs(split[task] - values), initial=0.0))
             raise ParityError(
-                "`gate` then `score` must equal `serving_default` bit for bit. Session "
-                f"{index}, task `{task}` differs. Nothing was published."
+                "`gate` then `score` must equal `serving_default` bit for bit. Request "
+                f"{index}, task `{task}`: off by {difference:.3g}. {_REMEDY}"
             )

@@ -54,9 +54,12 @@ class AttentionWeightedGate(keras.layers.Layer):
         behaviors: Float tensor `(B, T, D)`. T may be 0 or unknown.
         context: Float tensor `(B, D)`, or `(B, C, D)` for one context per candidate.
         behaviors_mask: Boolean tensor `(B, T)`, `True` at real behaviors.
+        subset_mask: Boolean tensor `(B, T)`, `True` at some of these behaviors. The gate of the
+            subset comes at the price of a sum: the units read each behavior by itself.
 
     Returns:
-        Float tensor `(B, K)` or `(B, C, K)`.
+        Float tensor `(B, K)` or `(B, C, K)`; with `subset_mask` a pair of them, the gate of all
+        behaviors and that of the subset.
 
     Raises:
         ValueError: If an argument is out of range, or if `behaviors` and `context` are not of
@@ -121,25 +124,30 @@ class AttentionWeightedGate(keras.layers.Layer):
             )
         self.built = True
 
-    def call(self, behaviors: Any, context: Any, behaviors_mask: Any) -> Any:
+    def call(
+        self, behaviors: Any, context: Any, behaviors_mask: Any, subset_mask: Any = None
+    ) -> Any:
         behaviors = clear_padding(behaviors, behaviors_mask)
-        weights = self._weights(behaviors, context, behaviors_mask)
-        if self.gate_unit is not None:
-            scores = self.gate_unit(behaviors, context)  # (B, T, K) or (B, C, T, K)
-            gate = ops.squeeze(ops.matmul(ops.expand_dims(weights, -2), scores), -2)
-        else:
-            gate = self.pooled_to_gate(weighted_sum(weights, behaviors))
-        if self.use_bias:
-            gate = gate + self.bias
-        return ops.softmax(gate, axis=-1) if self.gate_normalization == "softmax" else gate
+        counts = self._counts(behaviors, context)
+        # Per behavior: what it says of each expert, (B, T, K) or (B, C, T, K), or the behavior.
+        scores = behaviors if self.gate_unit is None else self.gate_unit(behaviors, context)
+        gate = self._gate(counts, scores, behaviors_mask)
+        if subset_mask is None:
+            return gate
+        return gate, self._gate(counts, scores, ops.logical_and(subset_mask, behaviors_mask))
 
     def compute_mask(self, *args: Any, **kwargs: Any) -> None:
         return None  # The behavior axis is gone.
 
     def compute_output_shape(
-        self, behaviors_shape: Any, context_shape: Any, behaviors_mask_shape: Any
-    ) -> tuple[int | None, ...]:
-        return (*context_shape[:-1], self.num_experts)
+        self,
+        behaviors_shape: Any,
+        context_shape: Any,
+        behaviors_mask_shape: Any,
+        subset_mask_shape: Any = None,
+    ) -> Any:
+        shape = (*context_shape[:-1], self.num_experts)
+        return shape if subset_mask_shape is None else (shape, shape)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -170,13 +178,20 @@ class AttentionWeightedGate(keras.layers.Layer):
             return "zeros"
         return keras.initializers.Constant(1 / self.num_experts)
 
-    def _weights(self, behaviors: Any, context: Any, behaviors_mask: Any) -> Any:
-        """How much each behavior counts: `(B, T)` or `(B, C, T)`."""
+    def _counts(self, behaviors: Any, context: Any) -> Any:
+        """How much each behavior counts, before normalization: `(B, T)` or `(B, C, T)`."""
         if self.activation_unit is not None:
-            scores = ops.squeeze(self.activation_unit(behaviors, context), -1)
+            return ops.squeeze(self.activation_unit(behaviors, context), -1)
+        shape = (*ops.shape(context)[:-1], ops.shape(behaviors)[1])
+        return ops.ones(shape, dtype=behaviors.dtype)
+
+    def _gate(self, counts: Any, scores: Any, mask: Any) -> Any:
+        """The sum over the behaviors of one mask: `(B, K)` or `(B, C, K)`."""
+        weights = behavior_weights(counts, mask, self.attention_normalization, self.attention_scale)
+        if self.gate_unit is None:
+            gate = self.pooled_to_gate(weighted_sum(weights, scores))
         else:
-            shape = (*ops.shape(context)[:-1], ops.shape(behaviors)[1])
-            scores = ops.ones(shape, dtype=behaviors.dtype)
-        return behavior_weights(
-            scores, behaviors_mask, self.attention_normalization, self.attention_scale
-        )
+            gate = ops.squeeze(ops.matmul(ops.expand_dims(weights, -2), scores), -2)
+        if self.use_bias:
+            gate = gate + self.bias
+        return ops.softmax(gate, axis=-1) if self.gate_normalization == "softmax" else gate

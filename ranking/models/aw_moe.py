@@ -1,7 +1,7 @@
 """AW-MoE: experts that are picked by what the user did before."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import keras
@@ -20,7 +20,7 @@ from ranking.models.contrastive import (
 from ranking.models.embedded_session import EmbeddedSession, embed_session
 from ranking.models.expert_mixture import expert_scores, mixed_logits
 from ranking.models.input_network import attention_pooling, impression_vectors, type_mlps
-from ranking.models.networks import LossTerm, RankingNetworks
+from ranking.models.networks import RankingNetworks
 from ranking.models.setting_rules import require, require_sizes
 from ranking.models.single_task import ranking_term, resolve_task, score_network
 
@@ -86,13 +86,20 @@ def aw_moe(spec: FeatureSpec, settings: AwMoeSettings) -> RankingNetworks:
     # The steps of the paper's algorithm 1.
     impressions = impression_vectors(session, settings, attention_pooling(settings))  # lines 2-8
     scores = expert_scores(impressions, session.candidates_mask, settings)  # lines 9-12
-    gate_of = _gate_network(session, settings, context)
-    gate = gate_of(session.behaviors_mask)  # lines 13-24
+    subset = None
+    if settings.contrastive_weight > 0:
+        subset = behavior_masking(settings)(session.behaviors_mask)
+    gate, masked_gate = _gates(session, settings, context, subset)  # lines 13-24
     logits = mixed_logits(gate, scores, settings.score_sigmoid)  # lines 25-29
 
-    owner, contrast, terms = _contrast(session, settings, gate, gate_of)
-    outputs = {f"logits_{task}": logits, GATE: gate} | contrast
-    training = keras.Model(inputs | owner, outputs, name="training")
+    training_inputs, outputs, losses = dict(inputs), {GATE: gate}, [ranking_term(task)]
+    outputs[f"logits_{task}"] = logits
+    if settings.contrastive_weight > 0:
+        owner = training_inputs[OWNER] = keras.Input((), dtype="int64", name=OWNER)
+        mask = session.candidates_mask
+        outputs |= contrastive_outputs(gate, masked_gate, owner, mask, settings)
+        losses.append(contrastive_term(settings))
+    training = keras.Model(training_inputs, outputs, name="training")
     gate_network = None
     if context == "query":
         gate_network = keras.Model(session_inputs, {GATE: gate}, name="gate")
@@ -103,7 +110,7 @@ def aw_moe(spec: FeatureSpec, settings: AwMoeSettings) -> RankingNetworks:
         score=score_network(task, inputs, logits, session.candidates_mask),
         gate=gate_network,
         gate_refusal=None if gate_network else GATE_REFUSAL,
-        losses=(ranking_term(task), *terms),
+        losses=tuple(losses),
         tasks=(task,),
         owner_key=owner_key(spec, settings),
     )
@@ -132,11 +139,14 @@ def _gate_context(spec: FeatureSpec, settings: AwMoeSettings) -> Literal["query"
     return settings.gate_context
 
 
-def _gate_network(
-    session: EmbeddedSession, settings: AwMoeSettings, context: Literal["query", "target"]
-) -> Callable[[Any], Any]:
-    """The gate network (equations 6 to 8): behaviors' mask `[B, T]` -> gate `[B, K]`, or
-    `[B, C, K]` where the context is the target item."""
+def _gates(
+    session: EmbeddedSession,
+    settings: AwMoeSettings,
+    context: Literal["query", "target"],
+    subset_mask: Any | None,
+) -> tuple[Any, Any | None]:
+    """The gate network (equations 6 to 8): the gate of all behaviors and that of those in
+    `subset_mask` `[B, T]`, `[B, K]` or with the target item as context `[B, C, K]`."""
     parts = {"item": session.behavior_parts}
     if context == "query":
         parts["query"] = [session.query]
@@ -157,16 +167,9 @@ def _gate_network(
         use_bias=settings.gate_bias,
         name="gate_network.gate",
     )
-    return lambda mask: ops.cast(layer(hidden_behaviors, hidden_context, mask), "float32")
-
-
-def _contrast(
-    session: EmbeddedSession, settings: AwMoeSettings, gate: Any, gate_of: Callable[[Any], Any]
-) -> tuple[dict[str, Any], dict[str, Any], list[LossTerm]]:
-    """Inputs, outputs and terms of the loss that contrastive learning adds (equations 10, 11)."""
-    if settings.contrastive_weight == 0:
-        return {}, {}, []
-    owner = keras.Input((), dtype="int64", name=OWNER)
-    masked_gate = gate_of(behavior_masking(settings)(session.behaviors_mask))
-    outputs = contrastive_outputs(gate, masked_gate, owner, session.candidates_mask, settings)
-    return {OWNER: owner}, outputs, [contrastive_term(settings)]
+    arguments = (hidden_behaviors, hidden_context, session.behaviors_mask)
+    if subset_mask is None:
+        return ops.cast(layer(*arguments), "float32"), None
+    # One call for both: all calls of a layer in a functional model must return equally much.
+    gate, masked_gate = layer(*arguments, subset_mask)
+    return ops.cast(gate, "float32"), ops.cast(masked_gate, "float32")

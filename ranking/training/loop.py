@@ -1,6 +1,8 @@
 """The training step, on one device or several, many steps to a call."""
 
+import math
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -54,12 +56,12 @@ class TrainingLoop:
         return iter(distribute_batches(self.strategy, prepared.prefetch(4)))
 
     def run(self, iterator: tf.data.Iterator, steps: int) -> dict[str, float]:
-        """Takes `steps` steps -> means over them: `loss`, one entry per term, and `candidates`,
-        the number of impressions in all of them together."""
+        """Takes `steps` steps -> means over them: `loss` and one entry per term; and two numbers:
+        `candidates`, the impressions in all of them, and `finite_steps`, the steps before the first
+        whose loss is not finite."""
         totals = self._steps(iterator, tf.constant(steps))
         means = {name: float(value) / steps for name, value in totals.items()}
-        means["candidates"] = float(totals["candidates"])
-        return means
+        return means | {name: float(totals[name]) for name in ("candidates", "finite_steps")}
 
     def _step_inputs(self, batch: Batch) -> dict[str, tf.Tensor]:
         """Adds the owner of each row and drops what neither network nor losses read; strings could
@@ -76,14 +78,19 @@ class TrainingLoop:
     def _run_steps(self, iterator: tf.data.Iterator, steps: tf.Tensor) -> dict[str, tf.Tensor]:
         names = ["loss", "candidates", *(term.name for term in self.networks.losses)]
         totals = {name: tf.constant(0.0) for name in names}
+        finite_steps = tf.constant(0.0)
         for _ in tf.range(steps):
             values = self.strategy.run(self._step, args=(next(iterator),))
             sums = {name: self.strategy.reduce("SUM", values[name], axis=None) for name in names}
+            # What is not finite once makes the total so for good.
             totals = {name: totals[name] + sums[name] for name in names}
-        return totals
+            finite_steps += tf.cast(tf.math.is_finite(totals["loss"]), tf.float32)
+        return totals | {"finite_steps": finite_steps}
 
     def _step(self, batch: Batch) -> dict[str, tf.Tensor]:
         values, gradients = (self._gradients or self._loss_gradients)(batch)
+        if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+            gradients = _spread_overflow(gradients)
         self.optimizer.apply(gradients, self.networks.training.trainable_variables)
         values["candidates"] = tf.cast(tf.reduce_sum(batch["candidates_length"]), tf.float32)
         return values
@@ -108,6 +115,21 @@ class TrainingLoop:
         weighted = [term.weight * values[term.name] for term in self.networks.losses]
         values["loss"] = tf.add_n(weighted)
         return values
+
+
+def _spread_overflow(gradients: list[Any]) -> list[Any]:
+    """This replica's gradients -> the same, with a NaN added where any of any replica is not finite.
+
+    A loss scaling optimizer shall skip such a step. Keras's asks the first replica alone and, of
+    several rows for one id of a table, looks at the last.
+    """
+    numbers = [getattr(gradient, "values", gradient) for gradient in gradients]
+    is_finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(each)) for each in numbers])
+    context = tf.distribute.get_replica_context()
+    overflows = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.cast(~is_finite, tf.float32))
+    mark = tf.where(overflows > 0, math.nan, 0.0)
+    place = next(at for at, each in enumerate(gradients) if isinstance(each, tf.Tensor))
+    return [*gradients[:place], gradients[place] + mark, *gradients[place + 1 :]]
 
 
 def _hash(values: tf.Tensor) -> tf.Tensor:

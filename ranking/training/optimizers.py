@@ -1,6 +1,9 @@
 """From training settings to a Keras optimizer."""
 
+from typing import Any
+
 import keras
+import tensorflow as tf
 
 from ranking.training.settings import TrainingSettings
 
@@ -15,10 +18,10 @@ def make_optimizer(
     """
     rate = _learning_rate(settings, total_steps)
     if settings.optimizer == "adamw":
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay)
+        optimizer = _AdamW(rate, weight_decay=settings.weight_decay)
         optimizer.exclude_from_weight_decay(var_list=embedding_weights(model))
     elif settings.optimizer == "adagrad":
-        optimizer = keras.optimizers.Adagrad(rate)
+        optimizer = _Adagrad(rate)
     else:
         optimizer = keras.optimizers.SGD(rate)
     if settings.precision == "mixed_float16":
@@ -28,10 +31,13 @@ def make_optimizer(
 
 
 def embedding_weights(model: keras.Model) -> list[keras.Variable]:
-    """The trainable weights of `model` that belong to embedding tables."""
+    """The trainable weights of the functional `model` that belong to embedding tables.
+
+    Tables are found among the layers of its graph, not within other layers.
+    """
     return [
         weight
-        for layer in model._flatten_layers()
+        for layer in model.layers
         if isinstance(layer, keras.layers.Embedding)
         for weight in layer.trainable_variables
     ]
@@ -43,3 +49,31 @@ def _learning_rate(
     if settings.learning_rate_decay == "constant":
         return settings.learning_rate
     return keras.optimizers.schedules.CosineDecay(settings.learning_rate, max(total_steps, 1))
+
+
+class _RowSums:
+    """Makes an optimizer add up the rows of a table's gradient that belong to the same id.
+
+    Keras squares them one by one, so that the second moment of an id that is twice in a batch would
+    be that of half its gradient.
+    """
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        # Rows come from all replicas at this point.
+        super().update_step(_sum_rows(gradient), variable, learning_rate)  # type: ignore[misc]
+
+
+class _AdamW(_RowSums, keras.optimizers.AdamW):
+    pass
+
+
+class _Adagrad(_RowSums, keras.optimizers.Adagrad):
+    pass
+
+
+def _sum_rows(gradient: Any) -> Any:
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    ids, places = tf.unique(gradient.indices)
+    rows = tf.math.unsorted_segment_sum(gradient.values, places, tf.size(ids))
+    return tf.IndexedSlices(rows, ids, gradient.dense_shape)

@@ -73,6 +73,22 @@ def test_value_equals_the_loop(options, per_candidate):
 
 
 @OPTIONS
+@RANKS
+def test_gate_of_a_subset_is_that_of_a_shorter_history(options, per_candidate):
+    layer = make_layer(**options)
+    inputs = make_inputs(per_candidate=per_candidate)
+    mask = inputs["behaviors_mask"]
+    subset = mask & (np.arange(mask.shape[1]) % 2 == 0)
+    gate, gate_of_subset = layer(**inputs, subset_mask=subset)
+    np.testing.assert_array_equal(gate, layer(**inputs))
+    expected = layer(**{**inputs, "behaviors_mask": subset})
+    np.testing.assert_allclose(gate_of_subset, expected, atol=1e-6)
+    # Behaviors that are not real are in no subset.
+    _, everything = layer(**inputs, subset_mask=np.ones_like(mask))
+    np.testing.assert_array_equal(everything, gate)
+
+
+@OPTIONS
 def test_padding_content_never_matters(options):
     inputs = make_inputs(per_candidate=True)
     layer = make_layer(**options)

@@ -1,0 +1,79 @@
+"""Numbered folders of SavedModels, of which a server takes the highest."""
+
+import contextlib
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def unpublished_folder(base: Path) -> Iterator[Path]:
+    """Gives a new folder in `base` under a name that no server picks up, and removes it at the end
+    of the block unless it was published.
+
+    If the process is killed, the folder stays behind; the next call removes those of processes of
+    this machine that are gone.
+
+    Raises:
+        NotADirectoryError: If `base` is a file.
+    """
+    if base.exists() and not base.is_dir():
+        raise NotADirectoryError(
+            f"{base} must be a folder for the versions of a model, and is a file. Name another."
+        )
+    base.mkdir(parents=True, exist_ok=True)
+    _remove_stale(base)
+    folder = base / f"{_prefix()}{os.getpid()}"
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def publish(folder: Path) -> Path:
+    """Gives a folder that is whole the name that servers look for: the next version.
+
+    Returns:
+        The folder under its new name, a number above all others beside it.
+    """
+    while True:
+        version = folder.parent / str(_next_version(folder.parent))
+        try:
+            # Several exports may end at once; a folder with content is never replaced.
+            return folder.rename(version)
+        except OSError:
+            if not version.exists():
+                raise
+
+
+def _next_version(base: Path) -> int:
+    versions = [int(path.name) for path in base.iterdir() if path.name.isdecimal()]
+    return max(versions, default=0) + 1
+
+
+def _prefix() -> str:
+    # Other machines may export to the same disk; their process numbers mean nothing here.
+    return f".partial-{socket.gethostname()}-"
+
+
+def _remove_stale(base: Path) -> None:
+    for path in base.iterdir():
+        process = path.name.removeprefix(_prefix())
+        if process != path.name and process.isdecimal() and not _is_running(int(process)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    """Whether another process of this number is running."""
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -1,0 +1,55 @@
+"""A small model, exported, beside everything it was made from."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from ranking.export.saved_model import Export, export_networks
+from ranking.features.encoder import Encoder
+from ranking.features.prepared_data import PreparedData
+from ranking.features.preparation import prepare
+from ranking.models.catalog import MODELS, build
+from ranking.models.networks import RankingNetworks
+from tests.helpers.list_source import list_source
+from tests.helpers.network_checks import randomize
+from tests.helpers.small_spec import small_sessions, small_spec
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportedModel:
+    """An export of networks with random weights."""
+
+    export: Export
+    networks: RankingNetworks
+    encoder: Encoder
+    data: PreparedData
+
+
+def prepared_small_data(folder: Path, **sessions: int) -> PreparedData:
+    """Prepared sessions of `small_spec`; `sessions` says how many per split."""
+    spec = small_spec()
+    splits = {
+        split: [small_sessions(spec, count, seed)]
+        for seed, (split, count) in enumerate(sessions.items())
+    }
+    return prepare(spec, list_source(splits), folder, shards=1)
+
+
+def random_networks(data: PreparedData, model: str, **settings: Any) -> RankingNetworks:
+    """Networks for the spec of `data` with weights large enough to tell inputs apart."""
+    keras.utils.set_random_seed(7)
+    networks = build(model, data.spec, MODELS[model].settings_class(**settings))
+    return randomize(networks)
+
+
+def export_small_model(
+    folder: Path, data: PreparedData, model: str, **settings: Any
+) -> ExportedModel:
+    """Exports random networks for `data` to `folder`."""
+    networks = random_networks(data, model, **settings)
+    encoder = Encoder(data.spec, data.vocabulary_folder)
+    return ExportedModel(
+        export_networks(networks, encoder, data, folder), networks, encoder, data
+    )

@@ -72,7 +72,7 @@ def _keras_scores(networks: RankingNetworks, encoder: Encoder) -> Callable[[Raw]
     """Raw session -> the Keras model's scores, compiled once for all shapes."""
     inputs = raw_signature(encoder.spec, (SESSION, BEHAVIORS, CANDIDATES))
 
-    @tf.function(input_signature=[inputs])
+    @tf.function(input_signature=[inputs], autograph=False)
     def compiled(raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return full_scores(networks, encoder(raw))
 

@@ -64,6 +64,7 @@ def _recorded_sessions(data: PreparedData) -> Iterator[Request]:
         return
     keys = tuple(raw_signature(data.spec, _SECTIONS))
 
+    @tf.autograph.experimental.do_not_convert
     def parse(records: tf.Tensor) -> dict[str, tf.Tensor]:
         raw = raw_batch(data.spec, parse_records(data.spec, records))
         return {key: raw[key] for key in keys}

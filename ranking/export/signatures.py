@@ -60,7 +60,7 @@ def make_signatures(networks: RankingNetworks, encoder: Encoder) -> list[Signatu
     if networks.gate is None:
         return signatures
     session = raw_signature(encoder.spec, (SESSION, BEHAVIORS))
-    experts = networks.gate.output_shape[GATE][-1]
+    experts = networks.gate.outputs[0].shape[-1]
     gate = {GATE: tf.TensorSpec([None, experts], tf.float32, GATE)}
 
     def gate_alone(raw: Mapping[str, tf.Tensor]) -> dict[str, Any]:

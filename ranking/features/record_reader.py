@@ -1,7 +1,6 @@
 """Shards back to flat columns, for looking at them."""
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import tensorflow as tf
 
 from ranking.features.missing_values import missing_value
 from ranking.features.prepared_data import PreparedDataError
+from ranking.features.reading_errors import plain_message
 from ranking.features.records import parse_records
 from ranking.features.session_columns import SectionColumns, section_of
 from ranking.features.spec import BEHAVIORS, CANDIDATES, SESSION, FeatureSpec, Field
@@ -38,15 +38,9 @@ def read_shard(spec: FeatureSpec, path: Path) -> Iterator[dict[str, SectionColum
             }
     except tf.errors.OpError as error:
         raise PreparedDataError(
-            f"{path} cannot be read: {_plain_message(error)}. Make the records again with this "
+            f"{path} cannot be read: {plain_message(error)}. Make the records again with this "
             "spec, or use the spec they were made with."
         ) from error
-
-
-def _plain_message(error: tf.errors.OpError) -> str:
-    """What an error says, without the names of operations and devices."""
-    message = re.sub(r"^\{\{.*?\}\} ?| ?\[Op:.*$", "", str(error.message).splitlines()[0])
-    return re.sub(r"^.* Summarized data: b'(.*)'$", r"\1", message).rstrip(".")
 
 
 def _section(spec: FeatureSpec, section: str, parsed: Mapping[str, Any]) -> SectionColumns:

@@ -1,8 +1,10 @@
 """Builds session rows from positions in user sequences."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from ranking.features.spec import BEHAVIORS, CANDIDATES
@@ -77,9 +79,10 @@ class TargetSessions:
 
     def _behaviors(self, users: Integers, positions: Integers) -> pa.ListArray:
         starts = self.sequences.offsets[users]
-        _, at = _ranges(starts, positions)
+        targets, at = _ranges(starts, positions)
         rows = self._item_rows.take(pa.array(self.sequences.sequence[at]))
-        return _lists(positions, rows)
+        steps_ago = (starts + positions)[targets] - at
+        return _lists(positions, _with_numbers(rows, {"steps_ago": steps_ago}))
 
     def _candidates(
         self,
@@ -104,10 +107,7 @@ class TargetSessions:
             "attribute_matches": np.bincount(at, attribute_counts, minlength=len(items))
             / np.maximum(np.bincount(at, minlength=len(items)), 1),
         }
-        columns = dict(zip([field.name for field in rows.type], rows.flatten(), strict=True))
-        columns |= {name: pa.array(values.astype(np.float32)) for name, values in numbers.items()}
-        columns["purchase"] = pa.array(labels.ravel())
-        structs = pa.StructArray.from_arrays(list(columns.values()), names=list(columns))
+        structs = _with_numbers(rows, numbers, purchase=pa.array(labels.ravel()))
         return _lists(np.full(len(candidates), candidates.shape[1]), structs)
 
     def _counts(self, users: Integers, values: Integers, positions: Integers) -> HistoryCounts:
@@ -141,6 +141,16 @@ def _item_rows(sequences: UserSequences, attributes: ItemAttributes) -> pa.Struc
         ),
     }
     return pa.StructArray.from_arrays(list(arrays.values()), names=list(arrays))
+
+
+def _with_numbers(
+    rows: pa.StructArray, numbers: Mapping[str, npt.NDArray[Any]], **more: pa.Array
+) -> pa.StructArray:
+    """The structs `rows` with further fields: `numbers` as float32, and `more` as they are."""
+    columns = dict(zip([field.name for field in rows.type], rows.flatten(), strict=True))
+    columns |= {name: pa.array(values.astype(np.float32)) for name, values in numbers.items()}
+    columns |= more
+    return pa.StructArray.from_arrays(list(columns.values()), names=list(columns))
 
 
 def _insert(targets: Integers, negatives: Integers, places: Integers) -> tuple[Integers, Integers]:

@@ -53,7 +53,8 @@ def open_user_sequences(
     0.49 times in test.
 
     The sessions have the columns `session_id`, `user_id`; in behaviors and candidates `item`,
-    `category` (the leaf), `brand`, `attributes` (all but the brand); in candidates also
+    `category` (the leaf), `brand`, `attributes` (all but the brand); in behaviors also `steps_ago`,
+    1 for the last behavior before the target; in candidates also
     `popularity`, the label `purchase`, and how many items of the whole history share the
     candidate's category (`category_matches`), its brand (`brand_matches`), and one of its
     attributes, in the mean over its attributes (`attribute_matches`). Ids are strings; a

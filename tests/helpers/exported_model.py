@@ -50,6 +50,4 @@ def export_small_model(
     """Exports random networks for `data` to `folder`."""
     networks = random_networks(data, model, **settings)
     encoder = Encoder(data.spec, data.vocabulary_folder)
-    return ExportedModel(
-        export_networks(networks, encoder, data, folder), networks, encoder, data
-    )
+    return ExportedModel(export_networks(networks, encoder, data, folder), networks, encoder, data)

@@ -137,6 +137,13 @@ def test_fields_of_items_are_those_of_the_attributes_file(folder):
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
+def test_behaviors_are_counted_back_from_the_target(folder, split):
+    for session in _sessions(_open(folder), split):
+        steps = [entry["steps_ago"] for entry in session["behaviors"]]
+        assert steps == list(range(len(steps), 0, -1))
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
 def test_matches_count_the_whole_history_by_a_plain_loop(folder, split):
     for session in _sessions(_open(folder), split):
         history = session["behaviors"]

@@ -1,0 +1,208 @@
+"""The check before publishing, and what the SavedModel promises beyond it."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from ranking.export.loaded_model import LoadedModel
+from ranking.export.parity import TOLERANCE, ParityError, check_parity
+from ranking.export.parity_sessions import edge_sessions, parity_sessions
+from ranking.features.spec import BEHAVIORS, UNKNOWN_ID
+from tests.helpers.encoding_oracle import raw_request
+from tests.helpers.exported_model import ExportedModel, random_networks
+from tests.helpers.small_spec import small_sessions
+
+pytestmark = pytest.mark.slow
+
+Request = dict[str, np.ndarray]
+KEEPS = 11  # behaviors
+UNICODE_ITEM = "söt-日本"
+
+
+def _split(model: LoadedModel, request: Request) -> np.ndarray:
+    """Scores through `gate` and then `score`."""
+    return model("score", {**request, **model("gate", request)})["click"]
+
+
+def _at_once(model: LoadedModel, request: Request) -> np.ndarray:
+    return model("serving_default", request)["click"]
+
+
+@pytest.fixture(scope="module")
+def requests(exported: ExportedModel) -> list[Request]:
+    """Raw requests of one session, as a client sends them: histories are not cut, and an empty one
+    is one slot."""
+    spec = exported.data.spec
+    sessions = small_sessions(spec, 29, seed=11).to_pylist()
+    return [
+        raw_request(spec, [session], extra=int(not session["behaviors"])) for session in sessions
+    ]
+
+
+@pytest.fixture(scope="module")
+def session(requests: list[Request]) -> Request:
+    """One session with more than one behavior and more than one candidate."""
+    return next(
+        request
+        for request in requests
+        if 1 < request["behaviors_length"][0] < KEEPS and request["candidates_length"][0] > 2
+    )
+
+
+def test_a_hundred_sessions_and_their_edges_were_compared(exported: ExportedModel) -> None:
+    parity = exported.export.parity
+    assert parity.requests == 160
+    assert parity.gate_checked
+    assert parity.largest_difference <= TOLERANCE
+
+
+def test_gate_then_score_is_serving_default_bit_for_bit(
+    exported: ExportedModel, served: LoadedModel, requests: list[Request]
+) -> None:
+    compared = parity_sessions(exported.data) + requests
+    for request in compared:
+        np.testing.assert_array_equal(_split(served, request), _at_once(served, request))
+    scores = np.concatenate([_at_once(served, request)[0] for request in compared])
+    assert np.unique(scores).size > 300  # The model tells its inputs apart.
+
+
+def test_edge_sessions_score_as_they_must(
+    exported: ExportedModel, served: LoadedModel, session: Request
+) -> None:
+    edges = list(edge_sessions(exported.data.spec, session))
+    scores = [_at_once(served, edge) for edge in edges]
+    plain = _at_once(served, session)
+    empty_by_length, empty_by_width, too_long, unknown, single_by_length, single_by_width = scores
+    np.testing.assert_allclose(empty_by_width, empty_by_length, atol=TOLERANCE)
+    assert np.abs(empty_by_length - plain).max() > 1e-3
+    assert np.abs(too_long - plain).max() > 1e-3
+    assert np.abs(unknown - plain).max() > 1e-3
+    assert single_by_length.shape == plain.shape
+    assert not single_by_length[:, 1:].any()
+    assert single_by_width.shape == (1, 1)
+    np.testing.assert_allclose(single_by_length[:, :1], plain[:, :1], atol=TOLERANCE)
+    np.testing.assert_allclose(single_by_width, plain[:, :1], atol=TOLERANCE)
+
+
+def test_no_slot_for_behaviors_is_an_empty_history(served: LoadedModel, session: Request) -> None:
+    length = np.zeros(1, np.int32)
+    no_slot = _sliced(session, BEHAVIORS, slice(0, 0)) | {"behaviors_length": length}
+    one_slot = _sliced(session, BEHAVIORS, slice(0, 1)) | {"behaviors_length": length}
+    np.testing.assert_allclose(
+        _at_once(served, no_slot), _at_once(served, one_slot), atol=TOLERANCE
+    )
+    np.testing.assert_array_equal(_split(served, no_slot), _at_once(served, no_slot))
+
+
+@pytest.mark.parametrize("ask", [_at_once, _split])
+def test_merged_requests_give_what_separate_ones_give(
+    served: LoadedModel, requests: list[Request], ask: Callable[..., np.ndarray]
+) -> None:
+    separate = [ask(served, request)[0] for request in requests]
+    merged = ask(served, _merged(requests))
+    for row, scores in enumerate(separate):
+        np.testing.assert_allclose(merged[row, : len(scores)], scores, atol=TOLERANCE, rtol=0)
+        assert not merged[row, len(scores) :].any()
+
+
+def test_what_padding_holds_changes_nothing(exported: ExportedModel, served: LoadedModel) -> None:
+    spec = exported.data.spec
+    sessions = small_sessions(spec, 13, seed=17).to_pylist()
+    clean = raw_request(spec, sessions, extra=2)
+    garbage = raw_request(spec, sessions, extra=2, garbage=True)
+    np.testing.assert_array_equal(_at_once(served, garbage), _at_once(served, clean))
+    np.testing.assert_array_equal(_split(served, garbage), _at_once(served, clean))
+
+
+def test_long_histories_are_cut_as_in_training(
+    exported: ExportedModel, served: LoadedModel, requests: list[Request]
+) -> None:
+    long = [request for request in requests if request["behaviors_length"][0] > KEEPS]
+    assert long
+    for request in long:
+        newest = _sliced(request, BEHAVIORS, slice(-KEEPS, None))
+        newest["behaviors_length"] = np.array([KEEPS], np.int32)
+        np.testing.assert_array_equal(_at_once(served, request), _at_once(served, newest))
+        oldest = _sliced(request, BEHAVIORS, slice(0, KEEPS))
+        assert np.abs(_at_once(served, request) - _at_once(served, oldest)).max() > 1e-4
+
+
+def test_unicode_ids_are_known(
+    exported: ExportedModel, served: LoadedModel, session: Request
+) -> None:
+    items = np.full_like(session["candidates_item"], UNICODE_ITEM)
+    known = session | {"candidates_item": items}
+    unknown = session | {"candidates_item": np.full_like(items, UNICODE_ITEM + "ö")}
+    assert exported.encoder(known)["candidates_item"][0, 0] > UNKNOWN_ID
+    assert exported.encoder(unknown)["candidates_item"][0, 0] == UNKNOWN_ID
+    encoded_in_bytes = session | {"candidates_item": np.full_like(items, UNICODE_ITEM.encode())}
+    np.testing.assert_array_equal(_at_once(served, known), _at_once(served, encoded_in_bytes))
+    assert np.abs(_at_once(served, known) - _at_once(served, unknown))[:, 0] > 1e-4
+
+
+def test_another_models_scores_are_refused(exported: ExportedModel, session: Request) -> None:
+    other = random_networks(exported.data, "aw_moe", experts=3, hidden_size=17)
+    with pytest.raises(ParityError, match="to within 2e-06. Request 0, task `click`: off by 0"):
+        check_parity(exported.export.folder, other, exported.encoder, [session])
+
+
+def test_a_gate_that_is_not_the_models_own_is_refused(
+    exported: ExportedModel, session: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = LoadedModel.__call__
+
+    def shifted(self: LoadedModel, signature: str, inputs: Request) -> Request:
+        results = original(self, signature, inputs)
+        return {"gate": results["gate"] + 1e-3} if signature == "gate" else results
+
+    monkeypatch.setattr(LoadedModel, "__call__", shifted)
+    with pytest.raises(ParityError, match="bit for bit. Request 1, task `click`: off by"):
+        check_parity(
+            exported.export.folder, exported.networks, exported.encoder, _one_good(session)
+        )
+
+
+def test_a_model_that_diverged_is_refused(exported: ExportedModel, session: Request) -> None:
+    broken = session | {"candidates_popularity": np.full_like(session["candidates_price"], np.nan)}
+    with pytest.raises(ParityError, match="Scores must be finite. Request 0.* published. Where"):
+        check_parity(exported.export.folder, exported.networks, exported.encoder, [broken])
+
+
+def _one_good(session: Request) -> Sequence[Request]:
+    """A request without candidates, whose scores are 0 whatever the gate, then one with some."""
+    return [session | {"candidates_length": np.zeros(1, np.int32)}, session]
+
+
+def _sliced(request: Request, section: str, part: slice) -> Request:
+    """The request with some positions of a section; its length stays."""
+    lengths = f"{section}_length"
+    return {
+        key: value[:, part] if key.startswith(f"{section}_") and key != lengths else value
+        for key, value in request.items()
+    }
+
+
+def _merged(requests: Sequence[Request]) -> Request:
+    """Requests in one, as TensorFlow Serving merges them: every tensor is padded with its own first
+    element up to the largest."""
+    merged = {}
+    for key in requests[0]:
+        values = [_filled(request[key]) for request in requests]
+        shape = np.max([value.shape for value in values], axis=0)
+        merged[key] = np.concatenate([_grown(value, shape) for value in values])
+    return merged
+
+
+def _filled(value: np.ndarray) -> np.ndarray:
+    """A client never sends an empty tensor: several ids have one slot at least."""
+    if value.size:
+        return value
+    empty = {"O": "", "i": 0, "f": 0.0}[value.dtype.kind]
+    return np.full([max(size, 1) for size in value.shape], empty, value.dtype)
+
+
+def _grown(value: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    grown = np.full([len(value), *shape[1:]], value.flat[0], value.dtype)
+    grown[tuple(slice(size) for size in value.shape)] = value
+    return grown

@@ -68,7 +68,7 @@ test: $(VENV)/.installed-dev ## Run all tests, doctests included.
 	@$(PY) -m pytest tests ranking --doctest-modules $(ARGS)
 
 lint: $(VENV)/.installed-dev ## Check style and types.
-	@$(RUFF) check --line-length $(LINE_LENGTH) --select $(RUFF_RULES) \
+	@$(RUFF) check --target-version py310 --line-length $(LINE_LENGTH) --select $(RUFF_RULES) \
 		--config 'lint.per-file-ignores = {"tests/**" = ["S101", "D"], "pipelines/**" = ["T20"], "tools/**" = ["T20"]}' $(CODE)
 	@$(RUFF) format --line-length $(LINE_LENGTH) --check $(CODE)
 	@$(PY) -m mypy

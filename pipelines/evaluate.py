@@ -40,13 +40,15 @@ def main() -> None:
     console = Console()
     run = open_run(Path(FLAGS.run))
     data = read_prepared(Path(FLAGS.data or run.data))
+    name = f"evaluation-{data.folder.resolve().name}-{FLAGS.split}.json"
+    out = Path(FLAGS.out or run.folder / name)
+    if out.is_dir():
+        raise ValueError(f"`--out` must name a file. Received: {out}, which is a folder.")
     evaluation = evaluate_run(console, run, data, FLAGS.split)
     simulated = data.manifest.simulated
     print_evaluation(
         console, evaluation, dataclasses.replace(run, simulated=simulated), FLAGS.split
     )
-    name = f"evaluation-{data.folder.resolve().name}-{FLAGS.split}.json"
-    out = Path(FLAGS.out or run.folder / name)
     write_metrics(
         out, {FLAGS.split: evaluation.document(), "data": str(data.folder), "simulated": simulated}
     )
@@ -62,12 +64,12 @@ def evaluate_run(console: "Console", run: "Run", data: "PreparedData", split: st
         ValueError: If the data have no such split, or other fields than the run was trained with.
     """
     from ranking.training.score_function import score_function
-    from ranking.training.split_evaluation import evaluate_split
+    from ranking.training.split_evaluation import SplitEvaluation
     from ranking.training.trainer import load_networks
 
     _check_same_fields(run, data)
     with console.status(f"evaluating {run.folder} on {split}"):
-        return evaluate_split(run, score_function(load_networks(run)), data, split)
+        return SplitEvaluation(run, data, split)(score_function(load_networks(run)))
 
 
 def _check_same_fields(run: "Run", data: "PreparedData") -> None:

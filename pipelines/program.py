@@ -11,8 +11,8 @@ from absl import app, logging
 def run_program(main: Callable[[], object], *, uses_tensorflow: bool = True) -> None:
     """Parses the flags, runs `main` and exits.
 
-    A `ValueError` or `OSError` is printed as `error: ...`, with exit code 1; an interruption exits
-    with code 130. `--verbosity=1` shows where the error arose.
+    A `ValueError`, an `OSError` or an error of TensorFlow is printed as one line, `error: ...`, with
+    exit code 1; an interruption exits with code 130. `--verbosity=1` shows where the error arose.
 
     Args:
         main: The program, without arguments; it reads its flags.
@@ -29,19 +29,38 @@ def run_program(main: Callable[[], object], *, uses_tensorflow: bool = True) -> 
             if uses_tensorflow:
                 _import_tensorflow_quietly()
             main()
-        except (ValueError, OSError) as error:
-            if logging.level_debug():
-                raise
-            print(f"error: {error}", file=sys.stderr)
-            return 1
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             return 130
+        except Exception as error:
+            message = _message(error)
+            if message is None or logging.level_debug():
+                raise
+            print(f"error: {' '.join(message.split())}", file=sys.stderr)
+            return 1
         return 0
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.set_verbosity(logging.WARNING)
     app.run(guarded)
+
+
+def _message(error: Exception) -> str | None:
+    """What to tell of an error, or `None` where it can only be a mistake in the code."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}. Check the path and who may write to it."
+    if isinstance(error, ValueError | OSError):
+        return str(error)
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is None or not isinstance(error, tensorflow.errors.OpError):
+        return None
+    from ranking.features.reading_errors import plain_message
+
+    if isinstance(error, tensorflow.errors.ResourceExhaustedError):
+        return f"Memory is exhausted: {plain_message(error)}. Set a smaller `batch_size`."
+    return (
+        f"TensorFlow cannot go on: {plain_message(error)}. --verbosity=1 shows where this happened."
+    )
 
 
 def _import_tensorflow_quietly() -> None:

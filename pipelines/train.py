@@ -35,8 +35,10 @@ def _define_flags() -> None:
     flags.DEFINE_multi_string(
         "set", [], "Changes a setting of the model or the training, such as experts=8. Repeatable."
     )
-    flags.DEFINE_integer("seed", 1, "Seeds weights, batches and sampling.")
-    flags.DEFINE_integer("devices", None, "GPUs to use (all by default), or logical CPU devices.")
+    flags.DEFINE_integer("seed", 1, "Seeds weights, batches and sampling.", lower_bound=0)
+    flags.DEFINE_integer(
+        "devices", None, "GPUs to use (all by default), or logical CPU devices.", lower_bound=1
+    )
     flags.DEFINE_integer("max_steps", None, "Stops after this many training steps.", lower_bound=1)
     flags.DEFINE_bool("export", True, "Whether to export a SavedModel at the end.")
     flags.DEFINE_bool("overwrite", False, "Whether to replace a run that is already there.")
@@ -57,6 +59,8 @@ def main() -> None:
     console = Console()
     strategy = make_strategy(FLAGS.devices)
     data = read_prepared(Path(FLAGS.data))
+    for split in dict.fromkeys(("train", "test", *data.manifest.splits)):
+        data.files(split)  # What is missing should not come out when training is done.
     run = _describe_run(data)
     if start_run(run, data, overwrite=FLAGS.overwrite):
         console.print(f"Continuing the unfinished run in {run.folder}.")
@@ -72,7 +76,10 @@ def main() -> None:
         run.metrics_path,
         {
             "test": evaluation.document(),
-            "train": {"steps": progress.step, "best_step": progress.best_step},
+            "train": {
+                "steps": progress.step,
+                "best_step": progress.step if progress.best_step < 0 else progress.best_step,
+            },
             "history": list(progress.history),
         },
     )
@@ -132,7 +139,7 @@ def _train(console: "Console", trainer: "Trainer") -> "Progress":
         task = bar.add_task("training", total=trainer.total_steps, status="")
 
         def observe(progress: "Progress", values: Mapping[str, float]) -> None:
-            if "validation_session_auc" in values:
+            if "epoch" in values:
                 console.print(_epoch_line(progress.epoch, values), highlight=False)
                 return
             speed = values["impressions_per_second"]
@@ -143,11 +150,10 @@ def _train(console: "Console", trainer: "Trainer") -> "Progress":
 
 
 def _epoch_line(epoch: int, values: Mapping[str, float]) -> str:
-    return (
-        f"epoch {epoch}: loss {values['loss']:.4f}, validation session AUC "
-        f"{values['validation_session_auc']:.4f}, {values['impressions_per_second']:,.0f} "
-        "impressions/s"
-    )
+    parts = [f"epoch {epoch}: loss {values['loss']:.4f}"]
+    if "validation_session_auc" in values:
+        parts.append(f"validation session AUC {values['validation_session_auc']:.4f}")
+    return ", ".join([*parts, f"{values['impressions_per_second']:,.0f} impressions/s"])
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ import tensorflow as tf
 from ranking.features.prepared_data import SPEC_FILE, PreparedData, PreparedDataError
 
 _AROUND = re.compile(r"Graph execution error:|Detected at node |<stack traces|  File |\t \[\[|\s*$")
-# What stands before and after the message proper, from the outside in.
+# What stands around the message proper, from the outside in.
 _WRAPPINGS = (
-    r"^\{\{.*?\}\} ?()",
-    r"( ?\[Op:.*)$",
-    r"^Error in user-defined function passed to .*? with iterator: \S+: ()",
-    r"^(Name: <unknown>, )",
+    r"^\{\{.*?\}\} ?",
+    r" ?\[Op:.*$",
+    r"^Error in user-defined function passed to .*? with iterator: \S+: ",
+    r"^Name: <unknown>, ",
 )
 _QUOTATIONS = (r"^.* Summarized data: b'(.*)'$", r"^assertion failed: \[(.*)\]$")
 

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 _PREFIX = "step-"
+_REMEDY = "Remove its folder, which leaves the checkpoint before it where there is one."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,9 +19,11 @@ class Progress:
 
     Attributes:
         step: Steps taken.
+        sessions_per_batch: Sessions of a step.
         epoch: Epochs finished.
         epoch_step: Steps taken of the epoch after those, which is the position in its input: batches
             follow from the seed and the epoch alone.
+        epoch_sums: Losses of that epoch, summed over its steps.
         best_step: The step with the best validation session AUC so far; -1 before the first.
         best_value: That AUC.
         stale_epochs: Epochs since then.
@@ -28,8 +31,10 @@ class Progress:
     """
 
     step: int = 0
+    sessions_per_batch: int = 0
     epoch: int = 0
     epoch_step: int = 0
+    epoch_sums: dict[str, float] = dataclasses.field(default_factory=dict)
     best_step: int = -1
     best_value: float = 0.0
     stale_epochs: int = 0
@@ -65,13 +70,17 @@ class Checkpoints:
         (partial / "progress.json").write_text(document, encoding="utf-8")
         shutil.rmtree(final, ignore_errors=True)
         os.replace(partial, final)
-        for other in self.folder.glob(f"{_PREFIX}*"):
-            if other not in (final, self._path(progress.best_step)):
-                shutil.rmtree(other)
+        for step in self._steps():
+            if step not in (progress.step, progress.best_step):
+                shutil.rmtree(self._path(step))
         return final
 
     def restore_newest(self) -> Progress:
-        """Restores the newest checkpoint -> its progress; a fresh `Progress` where there is none."""
+        """Restores the newest checkpoint -> its progress; a fresh `Progress` where there is none.
+
+        Raises:
+            ValueError: If the checkpoint is damaged or another model's.
+        """
         steps = self._steps()
         return self._restore(steps[-1]) if steps else Progress()
 
@@ -79,7 +88,7 @@ class Checkpoints:
         """Restores the best checkpoint on validation -> the newest progress.
 
         Raises:
-            ValueError: If there is no checkpoint.
+            ValueError: If there is no checkpoint, or it is damaged or another model's.
         """
         steps = self._steps()
         if not steps:
@@ -93,21 +102,31 @@ class Checkpoints:
         try:
             status = self._checkpoint.read(str(path / "variables"))
             status.assert_existing_objects_matched()
-        except (tf.errors.OpError, AssertionError, ValueError) as error:
+        except (tf.errors.OpError, AssertionError, ValueError, LookupError) as error:
             raise ValueError(
-                f"Checkpoint {path} does not fit the model, or is damaged. Use the settings and the "
-                f"spec that it was trained with. ({str(error).splitlines()[0]})"
+                f"Checkpoint {path} is damaged, or of a run with other settings or another spec: "
+                f"{str(error).splitlines()[0]} {_REMEDY}"
             ) from error
         status.expect_partial()
         return _read_progress(path)
 
     def _steps(self) -> list[int]:
-        return sorted(int(path.name[len(_PREFIX) :]) for path in self.folder.glob(f"{_PREFIX}*"))
+        return checkpoint_steps(self.folder)
 
     def _path(self, step: int) -> Path:
         return self.folder / f"{_PREFIX}{step:08d}"
 
 
+def checkpoint_steps(folder: Path) -> list[int]:
+    """Folder of checkpoints -> the steps they were written at, in order."""
+    names = (path.name.removeprefix(_PREFIX) for path in folder.glob(f"{_PREFIX}*"))
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
 def _read_progress(path: Path) -> Progress:
-    document = json.loads((path / "progress.json").read_text(encoding="utf-8"))
-    return Progress(**{**document, "history": tuple(document["history"])})
+    file = path / "progress.json"
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        return Progress(**{**document, "history": tuple(document["history"])})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"Checkpoint {path} is damaged: {file.name}: {error}. {_REMEDY}") from error

@@ -89,6 +89,10 @@ class TrainingLoop:
 
     def _step(self, batch: Batch) -> dict[str, tf.Tensor]:
         values, gradients = (self._gradients or self._loss_gradients)(batch)
+        if self.strategy.num_replicas_in_sync > 1:
+            # TensorFlow gathers tables' rows by a collective whose shape must not change within a
+            # loop, and the number of rows does.
+            gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
             gradients = _spread_overflow(gradients)
         self.optimizer.apply(gradients, self.networks.training.trainable_variables)

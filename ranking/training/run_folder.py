@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ranking.features.prepared_data import PreparedData
+from ranking.features.prepared_data import MANIFEST_FILE, PreparedData, file_sha256
 from ranking.features.spec import FeatureSpec
 from ranking.features.spec_reader import read_spec
-from ranking.models.catalog import MODELS
+from ranking.features.whole_folder import whole_folder
+from ranking.models.catalog import model_entry
+from ranking.settings_parser import SettingsError
+from ranking.training.checkpoints import checkpoint_steps
 from ranking.training.settings import TrainingSettings
 
 SETTINGS_FILE = "settings.json"
@@ -77,23 +79,21 @@ class Run:
 def start_run(run: Run, data: PreparedData, *, overwrite: bool = False) -> bool:
     """Makes the folder of `run` -> whether it continues an unfinished run of the same settings.
 
+    A run that never came to a checkpoint is replaced: nothing of it is lost.
+
     Raises:
-        ValueError: If the folder holds a finished run, a run of other settings, or anything else.
+        ValueError: If the folder holds a finished run, or an unfinished one with other settings or
+            other data.
+        FileExistsError: If there is a file, or a folder that is no run's.
     """
-    if overwrite:
-        shutil.rmtree(run.folder, ignore_errors=True)
-    if run.folder.exists() and any(run.folder.iterdir()):
-        _check_continues(run)
+    if not overwrite and _holds_results(run):
+        _check_continues(run, data)
         return True
-    partial = run.folder.with_name(f".partial-{run.folder.name}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    shutil.copytree(data.folder / VOCABULARIES, partial / VOCABULARIES)
-    (partial / SPEC_FILE).write_text(run.spec.to_json(), encoding="utf-8")
-    versions = {"keras": keras.__version__, "tensorflow": tf.__version__}
-    document = json.dumps({**run.document(), "versions": versions}, indent=1)
-    (partial / SETTINGS_FILE).write_text(document, encoding="utf-8")
-    os.replace(partial, run.folder)
+    with whole_folder(run.folder, overwrite=True, mark=SETTINGS_FILE) as partial:
+        shutil.copytree(data.vocabulary_folder, partial / VOCABULARIES)
+        (partial / SPEC_FILE).write_text(run.spec.to_json(), encoding="utf-8")
+        document = json.dumps(_started_document(run, data), indent=1)
+        (partial / SETTINGS_FILE).write_text(document, encoding="utf-8")
     return False
 
 
@@ -101,51 +101,91 @@ def open_run(folder: Path) -> Run:
     """A run's folder -> the run.
 
     Raises:
-        ValueError: If the folder is not a run's, or its spec was changed.
+        ValueError: If the folder is not a run's, or its spec or settings were changed.
     """
     document = _read_settings(folder)
     spec = read_spec(folder / SPEC_FILE)
-    if spec.fingerprint != document["spec_fingerprint"]:
+    try:
+        _check_spec(folder, spec, document["spec_fingerprint"])
+        settings_class = model_entry(document["model"]).settings_class
+        return Run(
+            folder=folder,
+            model=document["model"],
+            model_settings=settings_class(**_tuples(document["model_settings"])),
+            training=TrainingSettings(**document["training_settings"]),
+            seed=document["seed"],
+            data=Path(document["data"]),
+            simulated=document["simulated"],
+            spec=spec,
+        )
+    except (KeyError, TypeError, AttributeError, SettingsError) as error:
+        raise ValueError(
+            f"{folder / SETTINGS_FILE} must be as this version of the project writes it: {error}. "
+            "Restore the file, or train again."
+        ) from error
+
+
+def _check_spec(folder: Path, spec: FeatureSpec, fingerprint: str) -> None:
+    if spec.fingerprint != fingerprint:
         raise ValueError(
             f"{folder / SPEC_FILE} must be the spec that the run was trained with. Its fingerprint "
-            f"is {spec.fingerprint[:12]}, {SETTINGS_FILE} says "
-            f"{document['spec_fingerprint'][:12]}. Restore the file, or train again."
+            f"is {spec.fingerprint[:12]}, {SETTINGS_FILE} says {fingerprint[:12]}. Restore the "
+            "file, or train again."
         )
-    settings_class = MODELS[document["model"]].settings_class
-    return Run(
-        folder=folder,
-        model=document["model"],
-        model_settings=settings_class(**_tuples(document["model_settings"])),
-        training=TrainingSettings(**document["training_settings"]),
-        seed=document["seed"],
-        data=Path(document["data"]),
-        simulated=document["simulated"],
-        spec=spec,
+
+
+def _holds_results(run: Run) -> bool:
+    return (run.folder / SETTINGS_FILE).is_file() and (
+        run.metrics_path.exists() or bool(checkpoint_steps(run.checkpoints))
     )
 
 
-def _check_continues(run: Run) -> None:
-    found = _read_settings(run.folder)
+def _started_document(run: Run, data: PreparedData) -> dict[str, Any]:
+    """What `settings.json` holds of a run that starts on `data`."""
+    versions = {"keras": keras.__version__, "tensorflow": tf.__version__}
+    manifest = file_sha256(data.folder / MANIFEST_FILE)
+    return {**run.document(), "manifest_sha256": manifest, "versions": versions}
+
+
+def _check_continues(run: Run, data: PreparedData) -> None:
     remedy = "Choose another --out, or add --overwrite to replace it."
-    if (run.folder / METRICS_FILE).exists():
+    if run.metrics_path.exists():
         raise ValueError(f"{run.folder} already holds a finished run. {remedy}")
-    wanted = json.loads(json.dumps(run.document()))
-    different = [key for key, value in wanted.items() if found.get(key) != value]
+    found = _flat(_read_settings(run.folder))
+    wanted = _flat(json.loads(json.dumps(_started_document(run, data))))
+    different = sorted(
+        name
+        for name in found.keys() | wanted.keys()
+        if found.get(name) != wanted.get(name) and not name.startswith("versions.")
+    )
     if different:
         raise ValueError(
-            f"{run.folder} holds an unfinished run with other settings (different: "
-            f"{', '.join(different)}). {remedy}"
+            f"{run.folder} holds an unfinished run with other settings or data. Different: "
+            f"{', '.join(different)}. {remedy}"
         )
+    open_run(run.folder)  # Raises where the spec was changed meanwhile.
+
+
+def _flat(document: dict[str, Any]) -> dict[str, Any]:
+    """A document with the members of its parts by `part.member`."""
+    flat: dict[str, Any] = {}
+    for name, value in document.items():
+        parts = value.items() if isinstance(value, dict) else ()
+        flat |= {f"{name}.{member}": each for member, each in parts} or {name: value}
+    return flat
 
 
 def _read_settings(folder: Path) -> dict[str, Any]:
     try:
-        return json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
+        document = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"{folder} must be the folder of a run, with a readable {SETTINGS_FILE}. Train one with "
-            f"`python -m pipelines.train --out={folder}`. ({error})"
+            f"{folder} must be the folder of a run, with a readable {SETTINGS_FILE}: {error}. Train "
+            f"one with `python -m pipelines.train --out={folder} ...`."
         ) from error
+    if not isinstance(document, dict):
+        raise ValueError(f"{folder / SETTINGS_FILE} must hold a JSON object. Train the run again.")
+    return document
 
 
 def _tuples(document: dict[str, Any]) -> dict[str, Any]:

@@ -1,25 +1,46 @@
 """From prepared data to the evaluation of one split."""
 
+import tensorflow as tf
+
 from ranking.features.dataset import evaluation_batches
 from ranking.features.encoder import Encoder
 from ranking.features.prepared_data import PreparedData
+from ranking.features.reading_errors import explained
 from ranking.training.evaluation import Evaluation, ScoreFunction, evaluate
 from ranking.training.run_folder import Run
 
 _SESSIONS_PER_BATCH = 256
 
 
-def evaluate_split(run: Run, score: ScoreFunction, data: PreparedData, split: str) -> Evaluation:
-    """One exact pass over a split, encoded with the run's vocabularies -> its evaluation.
+class SplitEvaluation:
+    """Evaluates a split of `data`, encoded with the vocabularies of `run`, as often as called.
+
+    Args:
+        run: The run that the scores are of.
+        data: Prepared data.
+        split: Name of the split.
 
     Raises:
         ValueError: If the data have no such split.
     """
-    batches = evaluation_batches(
-        data,
-        Encoder(run.spec, run.vocabularies),
-        split=split,
-        sessions_per_batch=_SESSIONS_PER_BATCH,
-        replicas=1,
-    )
-    return evaluate(score, batches, run.spec, run.vocabularies)
+
+    def __init__(self, run: Run, data: PreparedData, split: str) -> None:
+        self._run = run
+        self._data = data
+        # Kept, because building them takes seconds: every transformation is traced.
+        self._batches: tf.data.Dataset = evaluation_batches(
+            data,
+            Encoder(run.spec, run.vocabularies),
+            split=split,
+            sessions_per_batch=_SESSIONS_PER_BATCH,
+            replicas=1,
+        )
+
+    def __call__(self, score: ScoreFunction) -> Evaluation:
+        """One exact pass over the split.
+
+        Raises:
+            ValueError: If a record cannot be read, or a score is NaN.
+        """
+        with explained(self._data):
+            return evaluate(score, self._batches, self._run.spec, self._run.vocabularies)

@@ -1,5 +1,7 @@
 """Which devices a run uses."""
 
+import functools
+
 import tensorflow as tf
 
 
@@ -24,7 +26,7 @@ def make_strategy(devices: int | None = None) -> tf.distribute.Strategy:
         )
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
-    return _mirrored([f"GPU:{index}" for index in range(count)])
+    return _mirrored(*(f"GPU:{index}" for index in range(count)))
 
 
 def _cpu_strategy(count: int) -> tf.distribute.Strategy:
@@ -40,12 +42,14 @@ def _cpu_strategy(count: int) -> tf.distribute.Strategy:
         except RuntimeError as error:
             raise ValueError(
                 f"`devices` must be set before TensorFlow uses its devices; {max(len(logical), 1)} "
-                f"CPU devices exist already. Received: devices={count}"
+                f"CPU devices exist already. Received: devices={count}. Ask for no more than there "
+                "are, or start a new process."
             ) from error
-    return _mirrored([f"CPU:{index}" for index in range(count)])
+    return _mirrored(*(f"CPU:{index}" for index in range(count)))
 
 
-def _mirrored(devices: list[str]) -> tf.distribute.Strategy:
+@functools.cache  # Of two strategies on the same devices, TensorFlow mixes the collectives up.
+def _mirrored(*devices: str) -> tf.distribute.Strategy:
     if len(devices) == 1:
         return tf.distribute.OneDeviceStrategy(devices[0])
     return tf.distribute.MirroredStrategy(devices)

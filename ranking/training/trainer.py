@@ -11,15 +11,17 @@ import tensorflow as tf
 from ranking.features.dataset import training_batches, training_steps
 from ranking.features.encoder import Encoder
 from ranking.features.prepared_data import PreparedData
+from ranking.features.reading_errors import explained
 from ranking.models.catalog import build
 from ranking.models.networks import RankingNetworks
 from ranking.training.checkpoints import Checkpoints, Progress
+from ranking.training.divergence import DivergenceError
 from ranking.training.evaluation import Evaluation
 from ranking.training.loop import TrainingLoop
 from ranking.training.optimizers import make_optimizer
 from ranking.training.run_folder import Run
 from ranking.training.score_function import score_function
-from ranking.training.split_evaluation import evaluate_split
+from ranking.training.split_evaluation import SplitEvaluation
 
 Observer = Callable[[Progress, Mapping[str, float]], None]
 
@@ -31,7 +33,13 @@ class Trainer:
         run: What to train and where its folder is.
         data: Prepared data with the run's spec.
         strategy: Devices to train on.
-        max_steps: Stops after this many steps; `None` takes all epochs.
+        max_steps: Stops after this many steps, within an epoch if need be; `None` takes all epochs.
+            A decaying learning rate is planned for all epochs either way, so that a run that was
+            stopped and continues is the run that was never stopped.
+
+    Raises:
+        ValueError: If there is no training session to take a step with, a file of the data is
+            missing, or settings do not fit the spec.
     """
 
     def __init__(
@@ -52,22 +60,31 @@ class Trainer:
             self.task = self.networks.tasks[0]
             self.sessions_per_batch = self._sessions_per_batch(strategy.num_replicas_in_sync)
             self.epoch_steps = self._epoch_steps()
-            self.total_steps = self.epoch_steps * run.training.epochs
-            if max_steps is not None:
-                self.total_steps = min(self.total_steps, max_steps)
-            optimizer = make_optimizer(run.training, self.networks.training, self.total_steps)
+            planned_steps = self.epoch_steps * run.training.epochs
+            self.total_steps = planned_steps if max_steps is None else min(planned_steps, max_steps)
+            optimizer = make_optimizer(run.training, self.networks.training, planned_steps)
             self.loop = TrainingLoop(self.networks, optimizer, strategy, xla=run.training.xla)
             self.checkpoints = Checkpoints(run.checkpoints, self.networks.training, optimizer)
         self.replicas = strategy.num_replicas_in_sync
         self._score = score_function(self.networks)
+        self._evaluations: dict[str, SplitEvaluation] = {}
 
     def train(self, observe: Observer) -> Progress:
         """Trains to the end -> where the run stands then, with the best weights restored.
 
+        Those are the weights after the epoch with the best validation session AUC; the newest where
+        there is none, for want of a validation split or of a whole epoch.
+
         `observe` is called after every few steps with the progress and the losses since the call
-        before (with `impressions_per_second`), and after every epoch with the validation metrics.
+        before (with `impressions_per_second`), and after every epoch with its `epoch`, its losses
+        and the validation metrics. Where a checkpoint is due, it is written before.
+
+        Raises:
+            DivergenceError: If the loss or a weight is not finite any more.
+            ValueError: If a record cannot be read, or the checkpoint to continue from is damaged or
+                of a run on another number of devices.
         """
-        progress = self.checkpoints.restore_newest()
+        progress = self._restored()
         writer = tf.summary.create_file_writer(str(self.run.folder / "tensorboard"))
         with writer.as_default():
             while not self._is_finished(progress):
@@ -77,37 +94,50 @@ class Trainer:
 
     def evaluate(self, split: str) -> Evaluation:
         """One exact pass over `split` with the weights as they are."""
-        return evaluate_split(self.run, self._score, self.data, split)
+        if split not in self._evaluations:
+            self._evaluations[split] = SplitEvaluation(self.run, self.data, split)
+        return self._evaluations[split](self._score)
+
+    def _restored(self) -> Progress:
+        progress = self.checkpoints.restore_newest()
+        if not progress.step:
+            return Progress(sessions_per_batch=self.sessions_per_batch)
+        if progress.sessions_per_batch != self.sessions_per_batch:
+            raise ValueError(
+                f"{self.run.folder} must continue on as many devices as it started on. Received: "
+                f"{self.replicas} device(s), which take {self.sessions_per_batch} sessions a step, "
+                f"not {progress.sessions_per_batch} as before. Change --devices, or start anew with "
+                "--overwrite."
+            )
+        return progress
 
     def _train_epoch(self, progress: Progress, observe: Observer) -> Progress:
+        """Trains to the end of the epoch, or of the run where that comes first."""
         iterator = self.loop.iterate(self._batches(progress))
-        epoch_end = min(progress.step - progress.epoch_step + self.epoch_steps, self.total_steps)
-        first_step, sums = progress.step, dict[str, float]()
-        while progress.step < epoch_end:
-            steps = min(self._steps_until_stop(progress.step), epoch_end - progress.step)
-            losses = self._timed_steps(iterator, steps)
-            progress = dataclasses.replace(
-                progress, step=progress.step + steps, epoch_step=progress.epoch_step + steps
-            )
+        epoch_end = progress.step - progress.epoch_step + self.epoch_steps
+        stop = min(epoch_end, self.total_steps)
+        while progress.step < stop:
+            steps = min(self._steps_until_stop(progress.step), stop - progress.step)
+            losses = self._timed_steps(iterator, progress.step, steps)
+            progress = _advanced(progress, losses, steps)
             self._log(progress.step, losses)
-            for name, value in losses.items():
-                sums[name] = sums.get(name, 0.0) + value * steps
+            is_due = progress.step == stop or self._is_checkpoint_step(progress.step)
+            if is_due and progress.step < epoch_end:
+                self._save(progress)
             observe(progress, losses)
-            if self._is_checkpoint_step(progress.step) and progress.step < epoch_end:
-                self.checkpoints.save(progress)
-        means = {name: value / (progress.step - first_step) for name, value in sums.items()}
-        return self._finish_epoch(progress, means, observe)
+        return self._finish_epoch(progress, observe) if stop == epoch_end else progress
 
-    def _finish_epoch(
-        self, progress: Progress, losses: dict[str, float], observe: Observer
-    ) -> Progress:
+    def _finish_epoch(self, progress: Progress, observe: Observer) -> Progress:
+        losses = {name: value / progress.epoch_step for name, value in progress.epoch_sums.items()}
         entry = {"epoch": progress.epoch + 1.0, "step": float(progress.step), **losses}
+        self._check_weights(progress.step)
         value = self._validate(entry)
         is_better = math.isnan(value) or progress.best_step < 0 or value > progress.best_value
         progress = dataclasses.replace(
             progress,
             epoch=progress.epoch + 1,
             epoch_step=0,
+            epoch_sums={},
             best_step=progress.step if is_better else progress.best_step,
             best_value=value if is_better else progress.best_value,
             stale_epochs=0 if is_better else progress.stale_epochs + 1,
@@ -117,6 +147,16 @@ class Trainer:
         self.checkpoints.save(progress)
         observe(progress, entry)
         return progress
+
+    def _save(self, progress: Progress) -> None:
+        self._check_weights(progress.step)
+        self.checkpoints.save(progress)
+
+    def _check_weights(self, step: int) -> None:
+        for weight in self.networks.training.trainable_variables:
+            if not bool(tf.reduce_all(tf.math.is_finite(weight.value))):
+                what = f"a NaN or infinite number in `{weight.path}` after step {step}"
+                raise DivergenceError(what, self.run.training)
 
     def _validate(self, entry: dict[str, float]) -> float:
         """Adds validation metrics to `entry` -> the session AUC; NaN where no session of the
@@ -149,10 +189,16 @@ class Trainer:
             shuffle_buffer=settings.shuffle_buffer,
         )
 
-    def _timed_steps(self, iterator: tf.data.Iterator, steps: int) -> dict[str, float]:
+    def _timed_steps(self, iterator: tf.data.Iterator, step: int, steps: int) -> dict[str, float]:
+        """Takes `steps` steps after `step` of them -> their losses."""
         start = time.perf_counter()
-        losses = self.loop.run(iterator, steps)
+        with explained(self.data):
+            losses = self.loop.run(iterator, steps)
         seconds = time.perf_counter() - start
+        finite_steps = int(losses.pop("finite_steps"))
+        if finite_steps < steps:
+            what = f"loss={losses['loss']} at step {step + finite_steps + 1}"
+            raise DivergenceError(what, self.run.training)
         losses["impressions_per_second"] = losses.pop("candidates") / seconds
         return losses
 
@@ -169,7 +215,14 @@ class Trainer:
 
     def _sessions_per_batch(self, replicas: int) -> int:
         """Sessions that hold about `batch_size` impressions, a multiple of the replicas."""
+        self.data.files("train")  # Raises where there is no such split.
         split = self.data.manifest.splits["train"]
+        if not split.positives[self.task]:
+            raise ValueError(
+                f"The train split of {self.data.folder} must have candidates with {self.task} = 1. "
+                f"Received: none of {split.candidates}. Look at the labels in the source, or name "
+                "another label (--set task=...)."
+            )
         ratio = self.run.training.negatives_per_positive
         sessions, impressions = split.sessions, split.candidates
         if ratio is not None:
@@ -198,6 +251,19 @@ class Trainer:
     def _log(self, step: int, values: Mapping[str, float]) -> None:
         for name, value in values.items():
             tf.summary.scalar(name, value, step=step)
+
+
+def _advanced(progress: Progress, losses: Mapping[str, float], steps: int) -> Progress:
+    """Progress after `steps` more steps with these mean losses."""
+    sums = {
+        name: progress.epoch_sums.get(name, 0.0) + value * steps for name, value in losses.items()
+    }
+    return dataclasses.replace(
+        progress,
+        step=progress.step + steps,
+        epoch_step=progress.epoch_step + steps,
+        epoch_sums=sums,
+    )
 
 
 def load_networks(run: Run) -> RankingNetworks:

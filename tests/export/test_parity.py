@@ -142,7 +142,7 @@ def test_unicode_ids_are_known(
 
 
 def test_another_models_scores_are_refused(exported: ExportedModel, session: Request) -> None:
-    other = random_networks(exported.data, "aw_moe", experts=3, hidden_size=17)
+    other = random_networks(exported.data, "dnn")
     with pytest.raises(ParityError, match="to within 2e-06. Request 0, task `click`: off by 0"):
         check_parity(exported.export.folder, other, exported.encoder, [session])
 

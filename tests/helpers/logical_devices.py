@@ -2,7 +2,9 @@
 
 import tensorflow as tf
 
+from ranking.training.strategy import make_strategy
 
-def two_replicas():
+
+def two_replicas() -> tf.distribute.Strategy:
     """A mirrored strategy over the two logical CPU devices that `tests/conftest.py` sets up."""
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    return make_strategy(2)

@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from ranking.training.checkpoints import Checkpoints, Progress
+from ranking.training.checkpoints import Checkpoints, Progress, checkpoint_steps
 from ranking.training.optimizers import make_optimizer
 from ranking.training.settings import TrainingSettings
+from tests.helpers.weights import numbers
 
 
 def _model(width: int = 5) -> keras.Model:
@@ -27,7 +28,7 @@ def _trained(folder: Path, steps: int = 3):
 
 
 def _values(model: keras.Model, optimizer) -> list[np.ndarray]:
-    return [keras.ops.convert_to_numpy(variable) for variable in [*model.variables, *optimizer.variables]]
+    return numbers([*model.variables, *optimizer.variables])
 
 
 def test_weights_slots_and_random_state_come_back(tmp_path: Path) -> None:
@@ -54,9 +55,9 @@ def test_best_and_newest_stay_and_others_go(tmp_path: Path) -> None:
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["step-00000002", "step-00000004"]
     assert checkpoints.restore_best().step == 4
-    assert float(keras.ops.convert_to_numpy(kernel)[0, 0]) == 2.0
+    assert kernel.numpy()[0, 0] == 2.0
     checkpoints.restore_newest()
-    assert float(keras.ops.convert_to_numpy(kernel)[0, 0]) == 4.0
+    assert kernel.numpy()[0, 0] == 4.0
 
 
 def test_networks_alone_can_be_restored(tmp_path: Path) -> None:
@@ -64,8 +65,8 @@ def test_networks_alone_can_be_restored(tmp_path: Path) -> None:
     checkpoints.save(Progress(step=3))
     other = _model()
     Checkpoints(tmp_path, other).restore_best()
-    for saved, restored in zip(model.weights, other.weights, strict=True):
-        np.testing.assert_array_equal(keras.ops.convert_to_numpy(saved), keras.ops.convert_to_numpy(restored))
+    for saved, restored in zip(numbers(model.weights), numbers(other.weights), strict=True):
+        np.testing.assert_array_equal(saved, restored)
 
 
 def test_a_fresh_folder_means_a_fresh_start(tmp_path: Path) -> None:
@@ -87,14 +88,38 @@ def test_half_written_checkpoints_are_not_seen(tmp_path: Path) -> None:
 def test_another_models_checkpoint_is_refused(tmp_path: Path) -> None:
     *_, checkpoints = _trained(tmp_path)
     checkpoints.save(Progress(step=1))
-    with pytest.raises(ValueError, match="does not fit the model"):
+    with pytest.raises(ValueError, match="is damaged, or of a run with other settings or another"):
         Checkpoints(tmp_path, _model(width=7)).restore_newest()
 
 
-def test_damaged_checkpoints_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", ["variables.index", "variables.data-00000-of-00001"])
+@pytest.mark.parametrize("fault", ["cut short", "gone"])
+def test_damaged_checkpoints_are_refused(tmp_path: Path, file: str, fault: str) -> None:
     *_, checkpoints = _trained(tmp_path)
-    folder = checkpoints.save(Progress(step=1))
-    for path in folder.glob("variables.index"):
-        path.write_bytes(path.read_bytes()[:20])
-    with pytest.raises(ValueError, match="does not fit the model, or is damaged"):
+    path = checkpoints.save(Progress(step=1)) / file
+    content = path.read_bytes()
+    path.unlink()
+    if fault == "cut short":
+        path.write_bytes(content[:20])
+    with pytest.raises(ValueError, match="step-00000001 is damaged, or of a run with .* Remove its"):
         checkpoints.restore_newest()
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{}", '{"history": [], "stepp": 1}', None])
+def test_damaged_progress_is_refused(tmp_path: Path, text: str | None) -> None:
+    *_, checkpoints = _trained(tmp_path)
+    path = checkpoints.save(Progress(step=1)) / "progress.json"
+    path.unlink()
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"step-00000001 is damaged: progress.json: .*\. Remove its"):
+        checkpoints.restore_newest()
+
+
+def test_other_folders_are_left_alone(tmp_path: Path) -> None:
+    *_, checkpoints = _trained(tmp_path)
+    (tmp_path / "step-00000009.backup").mkdir()
+    for step in (1, 2):
+        checkpoints.save(Progress(step=step))
+    assert checkpoint_steps(tmp_path) == [2]
+    assert (tmp_path / "step-00000009.backup").is_dir()

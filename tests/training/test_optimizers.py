@@ -1,11 +1,18 @@
 """Optimizers: what is decayed and what is not."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from ranking.models.aw_moe import AwMoeSettings
+from ranking.models.catalog import build
 from ranking.training.optimizers import embedding_weights, make_optimizer
 from ranking.training.settings import TrainingSettings
+from tests.helpers.model_spec import search_spec
+from tests.helpers.weights import numbers
 
 
 def _model() -> keras.Model:
@@ -18,9 +25,9 @@ def test_tables_are_not_decayed_and_dense_weights_are() -> None:
     model = _model()
     settings = TrainingSettings(learning_rate=0.1, weight_decay=0.5)
     optimizer = make_optimizer(settings, model, 10)
-    before = [keras.ops.convert_to_numpy(weight) for weight in model.trainable_variables]
+    before = numbers(model.trainable_variables)
     optimizer.apply([np.zeros_like(values) for values in before], model.trainable_variables)
-    table, kernel, _ = (keras.ops.convert_to_numpy(weight) for weight in model.trainable_variables)
+    table, kernel, _ = numbers(model.trainable_variables)
     np.testing.assert_array_equal(table, before[0])
     np.testing.assert_allclose(kernel, before[1] * (1 - 0.1 * 0.5), rtol=1e-6)
 
@@ -30,12 +37,35 @@ def test_embedding_weights_are_those_of_tables() -> None:
     assert [weight.path for weight in embedding_weights(model)] == ["table/embeddings"]
 
 
+def test_all_tables_of_a_model_are_found() -> None:
+    spec = search_spec()
+    network = build("aw_moe", spec, AwMoeSettings()).training
+    found = sorted(weight.path for weight in embedding_weights(network))
+    assert found == sorted(f"{table}_table/embeddings" for table in spec.tables)
+
+
 def test_cosine_decay_ends_at_zero() -> None:
     settings = TrainingSettings(learning_rate=0.1, learning_rate_decay="cosine")
     optimizer = make_optimizer(settings, _model(), 10)
-    assert float(keras.ops.convert_to_numpy(optimizer.learning_rate)) == pytest.approx(0.1)
+    assert float(optimizer.learning_rate) == pytest.approx(0.1)
     optimizer.iterations.assign(10)
-    assert float(keras.ops.convert_to_numpy(optimizer.learning_rate)) == pytest.approx(0.0, abs=1e-7)
+    assert float(optimizer.learning_rate) == pytest.approx(0.0, abs=1e-7)
+
+
+@pytest.mark.parametrize("name", ["adamw", "adagrad", "sgd"])
+def test_rows_of_one_id_count_as_their_sum(name: str) -> None:
+    rows = np.array([[2.0, -1.0, 0.5], [1.0, 1.0, 0.25], [3.0, 0.0, 1.0]], np.float32)
+    dense = np.zeros((11, 3), np.float32)
+    dense[7], dense[2] = rows[0] + rows[2], rows[1]
+    tables = []
+    for gradient in (tf.IndexedSlices(rows, np.array([7, 2, 7]), np.array([11, 3])), dense):
+        table = keras.Variable(np.ones((11, 3), np.float32))
+        settings = TrainingSettings(optimizer=name, learning_rate=0.1, weight_decay=0.0)
+        optimizer = make_optimizer(settings, SimpleNamespace(layers=[], trainable_variables=[table]), 9)
+        for _ in range(3):
+            optimizer.apply([gradient], [table])
+        tables.append(table.numpy())
+    np.testing.assert_allclose(*tables, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +74,7 @@ def test_cosine_decay_ends_at_zero() -> None:
     + [("sgd", keras.optimizers.SGD)],
 )
 def test_names_mean_their_optimizers(name: str, kind: type) -> None:
-    assert type(make_optimizer(TrainingSettings(optimizer=name), _model(), 1)) is kind
+    assert isinstance(make_optimizer(TrainingSettings(optimizer=name), _model(), 1), kind)
 
 
 def test_half_precision_scales_the_loss() -> None:

@@ -21,3 +21,7 @@ def test_more_devices_than_there_are_is_refused() -> None:
     tf.constant(0)  # devices are in use from here on
     with pytest.raises(ValueError, match="`devices` must be set before .* Received: devices=3"):
         make_strategy(3)
+
+
+def test_a_process_has_one_strategy_for_the_same_devices() -> None:
+    assert make_strategy(2) is make_strategy(2)

@@ -42,7 +42,9 @@ def check_free(folder: Path, *, overwrite: bool, mark: str) -> None:
 
     Raises:
         FileExistsError: If `folder` is there and may not be replaced.
+        OSError: If no folder can be made where `folder` should be.
     """
+    _check_parent(Path(os.path.abspath(folder)))
     if not os.path.lexists(folder):
         return
     if not folder.is_dir():
@@ -55,6 +57,17 @@ def check_free(folder: Path, *, overwrite: bool, mark: str) -> None:
             "Remove it yourself, or name another folder."
         )
     raise FileExistsError(f"{folder} exists. Name another folder, or overwrite it (--overwrite).")
+
+
+def _check_parent(folder: Path) -> None:
+    parent = next(parent for parent in folder.parents if os.path.lexists(parent))
+    if not parent.is_dir():
+        raise NotADirectoryError(f"{folder} cannot be made: {parent} is a file. Name another folder.")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise PermissionError(
+            f"{folder} cannot be made: {parent} may not be written to. Name another folder, or "
+            "change its permissions."
+        )
 
 
 def _publish(temporary: Path, folder: Path) -> None:

@@ -96,7 +96,7 @@ class AttentionPooling(keras.layers.Layer):
         return None  # The behavior axis is gone.
 
     def compute_output_shape(
-        self, behaviors_shape: Any, context_shape: Any, behaviors_mask_shape: Any
+        self, behaviors_shape: Any, context_shape: Any, behaviors_mask_shape: Any = None
     ) -> tuple[int | None, ...]:
         return tuple(context_shape)
 

@@ -139,15 +139,15 @@ class AttentionWeightedGate(keras.layers.Layer):
     def compute_mask(self, *args: Any, **kwargs: Any) -> None:
         return None  # The behavior axis is gone.
 
-    def compute_output_shape(
-        self,
-        behaviors_shape: Any,
-        context_shape: Any,
-        behaviors_mask_shape: Any,
-        subset_mask_shape: Any = None,
+    def compute_output_spec(
+        self, behaviors: Any, context: Any, behaviors_mask: Any, subset_mask: Any = None
     ) -> Any:
-        shape = (*context_shape[:-1], self.num_experts)
-        return shape if subset_mask_shape is None else (shape, shape)
+        # Not `compute_output_shape`: some versions of Keras do not tell it of masks.
+        shape = (*context.shape[:-1], self.num_experts)
+        gate = keras.KerasTensor(shape, dtype=self.compute_dtype)
+        if subset_mask is None:
+            return gate
+        return gate, keras.KerasTensor(shape, dtype=self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {

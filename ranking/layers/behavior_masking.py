@@ -57,15 +57,11 @@ class BehaviorMasking(keras.layers.Layer):
         # without this attribute a restored run would draw other masks.
         self.seed_state = self.seed_generator.state.value
 
-    def build(self, behaviors_mask_shape: Any) -> None:
-        if len(behaviors_mask_shape) != 2:
-            raise ValueError(
-                f"{type(self).__name__} takes `behaviors_mask` of shape (B, T). "
-                f"Received: behaviors_mask.shape={tuple(behaviors_mask_shape)}"
-            )
-        self.built = True
+    def build(self, *shapes: Any) -> None:
+        self.built = True  # Some versions of Keras do not tell of the shapes of masks.
 
     def call(self, behaviors_mask: Any, training: bool | None = None) -> Any:
+        self._check_rank(behaviors_mask)
         if not training or not self.probability:
             return behaviors_mask
         # float32 under any policy: rounding the draws would change the rate.
@@ -83,7 +79,15 @@ class BehaviorMasking(keras.layers.Layer):
     def compute_output_spec(
         self, behaviors_mask: Any, training: bool | None = None
     ) -> keras.KerasTensor:
+        self._check_rank(behaviors_mask)
         return keras.KerasTensor(behaviors_mask.shape, dtype="bool")
+
+    def _check_rank(self, behaviors_mask: Any) -> None:
+        if len(behaviors_mask.shape) != 2:
+            raise ValueError(
+                f"{type(self).__name__} takes `behaviors_mask` of shape (B, T). "
+                f"Received: behaviors_mask.shape={tuple(behaviors_mask.shape)}"
+            )
 
     def get_config(self) -> dict[str, Any]:
         return {

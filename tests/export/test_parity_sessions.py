@@ -13,7 +13,7 @@ from ranking.features.inputs import raw_signature
 from ranking.features.prepared_data import PreparedData
 from ranking.features.spec import BEHAVIORS, CANDIDATES, SESSION, UNKNOWN_ID
 from tests.helpers.encoding_oracle import raw_request
-from tests.helpers.small_runs import small_data
+from tests.helpers.exported_model import prepared_small_data
 from tests.helpers.small_spec import small_sessions
 
 EDGES = 6
@@ -21,7 +21,7 @@ EDGES = 6
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
-    return small_data(tmp_path_factory.mktemp("data"), train=61, validation=13, test=101)
+    return prepared_small_data(tmp_path_factory.mktemp("data"), train=61, validation=13, test=101)
 
 
 def _without(data: PreparedData, *splits: str) -> PreparedData:

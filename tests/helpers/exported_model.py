@@ -9,9 +9,12 @@ import numpy as np
 
 from ranking.export.saved_model import Export, export_networks
 from ranking.features.encoder import Encoder
+from ranking.features.preparation import prepare
 from ranking.features.prepared_data import PreparedData
 from ranking.models.catalog import MODELS, build
 from ranking.models.networks import RankingNetworks
+from tests.helpers.list_source import list_source
+from tests.helpers.small_spec import small_sessions, small_spec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +25,16 @@ class ExportedModel:
     networks: RankingNetworks
     encoder: Encoder
     data: PreparedData
+
+
+def prepared_small_data(folder: Path, **sessions: int) -> PreparedData:
+    """Prepared data of `small_spec`, with that many sessions in each split."""
+    spec = small_spec()
+    splits = {
+        split: [small_sessions(spec, count, seed)]
+        for seed, (split, count) in enumerate(sessions.items())
+    }
+    return prepare(spec, list_source(splits), folder, shards=1)
 
 
 def random_networks(data: PreparedData, model: str, **settings: Any) -> RankingNetworks:

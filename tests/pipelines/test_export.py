@@ -24,8 +24,7 @@ from ranking.training.trainer import Trainer
 from tests.helpers.encoding_oracle import raw_request
 from tests.helpers.logical_devices import two_replicas
 from tests.helpers.run_main import program_runner
-from tests.helpers.small_runs import small_data, small_run, started
-from tests.helpers.small_spec import small_sessions
+from tests.helpers.small_runs import small_batch, small_data, small_run, started
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +65,7 @@ def test_a_run_trained_on_two_devices_is_exported(
     assert "checked on 25 requests: scores within" in out
     assert "gate then score equal to serving_default bit for bit" in out
     assert f"export: {tmp_path / '1'}" in out
-    sessions = small_sessions(trainer.run.spec, 5, seed=3).to_pylist()
+    sessions = small_batch(5, "export").to_pylist()
     request = raw_request(trainer.run.spec, sessions, extra=1)
     batch = Encoder(trainer.run.spec, trainer.run.vocabularies)(request)
     model = LoadedModel(tmp_path / "1")

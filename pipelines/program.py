@@ -11,8 +11,9 @@ from absl import app, logging
 def run_program(main: Callable[[], object], *, uses_tensorflow: bool = True) -> None:
     """Parses the flags, runs `main` and exits.
 
-    A `ValueError`, an `OSError` or an error of TensorFlow is printed as one line, `error: ...`, with
-    exit code 1; an interruption exits with code 130. `--verbosity=1` shows where the error arose.
+    A `ValueError`, an `OSError` or an error of TensorFlow is printed as one line, `error: ...`,
+    with exit code 1; an interruption exits with code 130. `--verbosity=1` shows where the error
+    arose.
 
     Args:
         main: The program, without arguments; it reads its flags.
@@ -41,6 +42,7 @@ def run_program(main: Callable[[], object], *, uses_tensorflow: bool = True) -> 
         return 0
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     logging.set_verbosity(logging.WARNING)
     app.run(guarded)
 

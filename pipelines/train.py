@@ -62,9 +62,10 @@ def main() -> None:
     for split in dict.fromkeys(("train", "test", *data.manifest.splits)):
         data.files(split)  # What is missing should not come out when training is done.
     run = _describe_run(data)
+    trainer = Trainer(run, data, strategy, max_steps=FLAGS.max_steps)
+    # Made when nothing in settings and data can be wrong any more.
     if start_run(run, data, overwrite=FLAGS.overwrite):
         console.print(f"Continuing the unfinished run in {run.folder}.")
-    trainer = Trainer(run, data, strategy, max_steps=FLAGS.max_steps)
     _print_plan(console, trainer)
     progress = _train(console, trainer)
     evaluation = trainer.evaluate("test")
@@ -94,7 +95,8 @@ def _describe_run(data: "PreparedData") -> "Run":
     from ranking.training.run_folder import Run
     from ranking.training.settings import PRESETS
 
-    settings = {"model": model_entry(FLAGS.model).settings_class(), "training": PRESETS[FLAGS.preset]}
+    model_settings = model_entry(FLAGS.model).settings_class()
+    settings = {"model": model_settings, "training": PRESETS[FLAGS.preset]}
     overrides = split_overrides(dict(map(parse_assignment, FLAGS.set)), settings)
     return Run(
         folder=Path(FLAGS.out),

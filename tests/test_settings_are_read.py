@@ -11,7 +11,9 @@ from ranking.training.settings import TrainingSettings
 
 ROOT = Path(__file__).parents[1] / "ranking"
 CLASSES = (*(entry.settings_class for entry in MODELS.values()), TrainingSettings)
-SETTINGS = sorted({(kind, field.name) for kind in CLASSES for field in dataclasses.fields(kind)}, key=str)
+SETTINGS = sorted(
+    {(kind, field.name) for kind in CLASSES for field in dataclasses.fields(kind)}, key=str
+)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,9 @@ def read_names() -> set[str]:
     }
 
 
-@pytest.mark.parametrize(("kind", "name"), SETTINGS, ids=lambda value: getattr(value, "__name__", value))
+@pytest.mark.parametrize(
+    ("kind", "name"), SETTINGS, ids=lambda value: getattr(value, "__name__", value)
+)
 def test_every_setting_is_read(kind: type, name: str, read_names: set[str]) -> None:
     assert name in read_names, f"nothing reads `{name}` of {kind.__name__}"
 

@@ -62,7 +62,9 @@ def check_free(folder: Path, *, overwrite: bool, mark: str) -> None:
 def _check_parent(folder: Path) -> None:
     parent = next(parent for parent in folder.parents if os.path.lexists(parent))
     if not parent.is_dir():
-        raise NotADirectoryError(f"{folder} cannot be made: {parent} is a file. Name another folder.")
+        raise NotADirectoryError(
+            f"{folder} cannot be made: {parent} is a file. Name another folder."
+        )
     if not os.access(parent, os.W_OK | os.X_OK):
         raise PermissionError(
             f"{folder} cannot be made: {parent} may not be written to. Name another folder, or "

@@ -21,8 +21,8 @@ class Progress:
         step: Steps taken.
         sessions_per_batch: Sessions of a step.
         epoch: Epochs finished.
-        epoch_step: Steps taken of the epoch after those, which is the position in its input: batches
-            follow from the seed and the epoch alone.
+        epoch_step: Steps taken of the epoch after those, which is the position in its input:
+            batches follow from the seed and the epoch alone.
         epoch_sums: Losses of that epoch, summed over its steps.
         best_step: The step with the best validation session AUC so far; -1 before the first.
         best_value: That AUC.
@@ -105,7 +105,7 @@ class Checkpoints:
         except (tf.errors.OpError, AssertionError, ValueError, LookupError) as error:
             raise ValueError(
                 f"Checkpoint {path} is damaged, or of a run with other settings or another spec: "
-                f"{str(error).splitlines()[0]} {_REMEDY}"
+                f"{_first_line(error)}. {_REMEDY}"
             ) from error
         status.expect_partial()
         return _read_progress(path)
@@ -123,10 +123,16 @@ def checkpoint_steps(folder: Path) -> list[int]:
     return sorted(int(name) for name in names if name.isdecimal())
 
 
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+
+
 def _read_progress(path: Path) -> Progress:
     file = path / "progress.json"
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
         return Progress(**{**document, "history": tuple(document["history"])})
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"Checkpoint {path} is damaged: {file.name}: {error}. {_REMEDY}") from error
+        raise ValueError(
+            f"Checkpoint {path} is damaged: {file.name}: {error}. {_REMEDY}"
+        ) from error

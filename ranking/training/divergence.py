@@ -17,5 +17,5 @@ class DivergenceError(ValueError):
             remedy += " or set `precision` to mixed_bfloat16, whose numbers reach further"
         super().__init__(
             f"Training must stay within finite numbers. Received: {what}. {remedy}, and train "
-            "again with --overwrite. The checkpoint before it is as it was."
+            "again with --overwrite. Checkpoints written before are as they were."
         )

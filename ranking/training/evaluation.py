@@ -22,6 +22,10 @@ Segments = dict[str, dict[str, Any]]
 ALL = "all"
 
 
+class ScoreError(ValueError):
+    """Scores that are no numbers: how many, of which session, and what to do."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
     """What one pass saw, flat: N candidates of S sessions, padding left out.
@@ -128,8 +132,9 @@ def evaluate(
         vocabulary_folder: Where `<table>.txt` lies, to call segments by their values.
 
     Raises:
-        ValueError: If there is no session, a score is NaN or of another shape than the labels, or a
-            task is not in the spec.
+        ScoreError: If a score is NaN.
+        ValueError: If there is no session, scores have another shape than the labels, or a task is
+            not in the spec.
     """
     segmentation = Segmentation(spec, vocabulary_folder)
     parts: dict[str, list[npt.NDArray[Any]]] = {}
@@ -200,7 +205,7 @@ def _check_scores(scores: Flat, task: str, batch: Batch, spec: FeatureSpec) -> N
     if spec.roles.session_id is not None:
         value = np.asarray(batch[spec.field(SESSION, spec.roles.session_id).key])[row]
         session = f"`{value.decode('utf-8', 'replace') if isinstance(value, bytes) else value}`"
-    raise ValueError(
+    raise ScoreError(
         f"Scores of task `{task}` must be numbers. Received: {len(missing)} NaN in one batch, the "
         f"first in session {session}. If training diverged, lower the learning rate or evaluate an "
         "earlier checkpoint."

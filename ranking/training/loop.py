@@ -80,6 +80,8 @@ class TrainingLoop:
         totals = {name: tf.constant(0.0) for name in names}
         finite_steps = tf.constant(0.0)
         for _ in tf.range(steps):
+            # Steps that overlap could exchange gradients of different batches between replicas.
+            tf.autograph.experimental.set_loop_options(parallel_iterations=1)
             values = self.strategy.run(self._step, args=(next(iterator),))
             sums = {name: self.strategy.reduce("SUM", values[name], axis=None) for name in names}
             # What is not finite once makes the total so for good.
@@ -122,7 +124,7 @@ class TrainingLoop:
 
 
 def _spread_overflow(gradients: list[Any]) -> list[Any]:
-    """This replica's gradients -> the same, with a NaN added where any of any replica is not finite.
+    """This replica's gradients -> the same, with a NaN added where any replica's are not finite.
 
     A loss scaling optimizer shall skip such a step. Keras's asks the first replica alone and, of
     several rows for one id of a table, looks at the last.

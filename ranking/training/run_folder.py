@@ -180,8 +180,8 @@ def _read_settings(folder: Path) -> dict[str, Any]:
         document = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"{folder} must be the folder of a run, with a readable {SETTINGS_FILE}: {error}. Train "
-            f"one with `python -m pipelines.train --out={folder} ...`."
+            f"{folder} must be the folder of a run, with a readable {SETTINGS_FILE}: {error}. "
+            f"Train one with `python -m pipelines.train --out={folder} ...`."
         ) from error
     if not isinstance(document, dict):
         raise ValueError(f"{folder / SETTINGS_FILE} must hold a JSON object. Train the run again.")

@@ -69,4 +69,3 @@ PRESETS = {
     ),
 }
 """Named starting points: the paper's, and one that reaches a good model within minutes."""
-

@@ -16,7 +16,7 @@ from ranking.models.catalog import build
 from ranking.models.networks import RankingNetworks
 from ranking.training.checkpoints import Checkpoints, Progress
 from ranking.training.divergence import DivergenceError
-from ranking.training.evaluation import Evaluation
+from ranking.training.evaluation import Evaluation, ScoreError
 from ranking.training.loop import TrainingLoop
 from ranking.training.optimizers import make_optimizer
 from ranking.training.run_folder import Run
@@ -52,7 +52,7 @@ class Trainer:
     ) -> None:
         self.run = run
         self.data = data
-        self.encoder = Encoder(run.spec, run.vocabularies)
+        self.encoder = Encoder(run.spec, data.vocabulary_folder)
         keras.utils.set_random_seed(run.seed)
         keras.config.set_dtype_policy(run.training.precision)
         with strategy.scope():
@@ -106,8 +106,8 @@ class Trainer:
             raise ValueError(
                 f"{self.run.folder} must continue on as many devices as it started on. Received: "
                 f"{self.replicas} device(s), which take {self.sessions_per_batch} sessions a step, "
-                f"not {progress.sessions_per_batch} as before. Change --devices, or start anew with "
-                "--overwrite."
+                f"not {progress.sessions_per_batch} as before. Change --devices, or start anew "
+                "with --overwrite."
             )
         return progress
 
@@ -159,11 +159,15 @@ class Trainer:
                 raise DivergenceError(what, self.run.training)
 
     def _validate(self, entry: dict[str, float]) -> float:
-        """Adds validation metrics to `entry` -> the session AUC; NaN where no session of the
-        validation split has both a positive and a negative, and the newest weights count as best."""
+        """Adds validation metrics to `entry` -> the session AUC; NaN where no session of a
+        validation split has both a positive and a negative: the newest weights count as best."""
         if "validation" not in self.data.manifest.splits:
             return math.nan
-        metrics = self.evaluate("validation").metrics()[self.task]["all"]
+        try:
+            metrics = self.evaluate("validation").metrics()[self.task]["all"]
+        except ScoreError as error:
+            what = f"validation scores that are NaN after step {int(entry['step'])}"
+            raise DivergenceError(what, self.run.training) from error
         entry |= {f"validation_{name}": value for name, value in metrics.items()}
         return metrics["session_auc"]
 

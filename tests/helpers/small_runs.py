@@ -18,7 +18,6 @@ from ranking.training.trainer import Trainer
 from tests.helpers.list_source import list_source
 from tests.helpers.specs import shop_spec
 
-
 SPEC = shop_spec(query=("query",), session_id="session_id", user_id="user_id")
 
 

@@ -1,9 +1,12 @@
 import dataclasses
 import io
+import json
+import shutil
 
 import pytest
 from rich.console import Console
 
+from pipelines import evaluate as program
 from pipelines.evaluate import evaluate_run
 from pipelines.metrics_table import print_evaluation
 from ranking.features.preparation import prepare
@@ -12,9 +15,12 @@ from ranking.sources.session_source import SessionSource
 from ranking.training.checkpoints import Checkpoints, Progress
 from ranking.training.run_folder import Run, open_run, start_run
 from ranking.training.settings import TrainingSettings
+from tests.helpers.run_main import program_runner
+from tests.helpers.small_runs import small_data, small_run
 from tests.helpers.small_spec import small_sessions, small_spec
 
 pytestmark = pytest.mark.slow
+SHARD = "small-test.tfrecord-00001-of-00004"
 
 
 def _prepared(folder, sessions, seed):
@@ -83,3 +89,88 @@ def test_an_unknown_split_is_one_clear_error(run, tmp_path):
     data = _prepared(tmp_path / "data", 61, seed=5)
     with pytest.raises(ValueError, match="has no split `tset`"):
         _evaluated(run, data, "tset")
+
+
+@pytest.fixture
+def run_main(run, tmp_path, monkeypatch, capfd):
+    """Evaluates a copy of the run on a copy of its data, unless flags say otherwise."""
+    shutil.copytree(run.data, tmp_path / "data")
+    shutil.copytree(run.folder, tmp_path / "run")
+    runner = program_runner(program, monkeypatch, capfd)
+    return lambda *flags: runner(f"--run={tmp_path / 'run'}", f"--data={tmp_path / 'data'}", *flags)
+
+
+def test_the_numbers_are_written_beside_the_run(run_main, tmp_path):
+    code, out, err = run_main("--split=train")
+    assert code == 0, err
+    path = tmp_path / "run" / "evaluation-data-train.json"
+    metrics = json.loads(path.read_text(encoding="utf-8"))
+    assert metrics["train"]["all"]["sessions"] == 97 and metrics["simulated"] is True
+    assert "metrics: " in out and path.name in out
+
+
+def _change(path, change):
+    path.write_bytes(change(path.read_bytes()))
+
+
+def _flip(content):
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 0xFF]) + content[middle + 1 :]
+
+
+def _other_specs_checkpoint(folder):
+    """Puts the checkpoint of a run on other data in place of the run's own."""
+    data = small_data(folder / "other_data", train=5, test=5)
+    other = small_run(folder / "other", data)
+    start_run(other, data)
+    model = build(other.model, other.spec, other.model_settings).training
+    Checkpoints(other.checkpoints, model).save(Progress())
+    shutil.rmtree(folder / "run" / "checkpoints")
+    shutil.move(other.checkpoints, folder / "run" / "checkpoints")
+
+
+CHECKPOINT = "run/checkpoints/step-00000000"
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (
+            lambda at: _change(at / "data" / SHARD, lambda old: old[:-5]),
+            f"{SHARD} is cut short: it",
+        ),
+        (
+            lambda at: _change(at / "data" / SHARD, _flip),
+            f"{SHARD} is damaged: its checksum must be",
+        ),
+        (lambda at: (at / "data" / SHARD).unlink(), f"{SHARD} is missing; manifest.json lists it."),
+        (
+            lambda at: shutil.rmtree(at / "run"),
+            "run must be the folder of a run, with a readable se",
+        ),
+        (
+            lambda at: shutil.rmtree(at / "run/checkpoints"),
+            "checkpoints holds no checkpoint. Train",
+        ),
+        (
+            lambda at: _change(at / CHECKPOINT / "variables.index", lambda old: old[:9]),
+            "step-00000000 is damaged, or of a run with other settings or another spec: ",
+        ),
+        (_other_specs_checkpoint, "step-00000000 is damaged, or of a run with other settings or "),
+    ],
+)
+def test_bad_input_is_one_clear_error(run_main, tmp_path, damage, message):
+    damage(tmp_path)
+    code, _, err = run_main()
+    lines = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert code == 1
+    assert len(lines) == 1 and message in lines[0]
+    assert "Traceback" not in err
+    assert not list(tmp_path.glob("run/evaluation*"))
+
+
+def test_a_folder_is_no_place_for_numbers(run_main, tmp_path):
+    code, _, err = run_main(f"--out={tmp_path}")
+    assert (
+        code == 1 and f"`--out` must name a file. Received: {tmp_path}, which is a folder." in err
+    )

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
@@ -121,6 +122,92 @@ def test_a_mistake_is_one_line(
     assert len(lines) == 1 and message in lines[0]
     assert "Traceback" not in err
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("{table: brand}", "{tabel: brand}", ":29: `behaviors.brand.tabel` is no key of a field"),
+        ("{table: brand}", "{table: brnd}", ":29: `behaviors.brand.table` must name a table of"),
+        ("tables:", "tables: [", ":7: The spec must be valid YAML: "),
+        ("  brand_actions:", "  brnd_actions:", "Column `candidates.brnd_actions` is missing in"),
+    ],
+)
+def test_a_mistake_in_the_spec_is_one_line(
+    run: Run, tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    text = (ROOT / "feature_specs" / "demo.yaml").read_text(encoding="utf-8")
+    spec = tmp_path / "demo.yaml"
+    spec.write_text(text.replace(old, new, 1), encoding="utf-8")
+    sessions = [f"--option={split}_sessions=40" for split in ("train", "validation", "test")]
+    result = run("--source=simulator", f"--spec={spec}", f"--data={tmp_path / 'data'}", *sessions)
+    _assert_one_line(result, message, tmp_path)
+
+
+def _without(name: str) -> Callable[[pa.Table], pa.Table]:
+    return lambda table: table.drop_columns([name])
+
+
+def _with(**changes: int) -> Callable[[pa.Table], pa.Table]:
+    """Changes values of session 5, or of its last candidate where candidates have such a value."""
+
+    def changed(table: pa.Table) -> pa.Table:
+        rows = table.to_pylist()
+        last = rows[5]["candidates"][-1]
+        for name, value in changes.items():
+            (last if name in last else rows[5])[name] = value
+        schema = pa.schema([field.with_nullable(True) for field in table.schema])
+        return pa.Table.from_pylist(rows, schema=schema)
+
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_without("visits"), "Column `visits` is missing in "),
+        (_with(click=2), "session 5 (session_id 'session-5'): `labels_click` of candidate "),
+        (_with(hour=24), "session 5 (session_id 'session-5'): `hour` must be from 0 to 23 (table "),
+        (
+            _with(grade=None),
+            "session 5 (session_id 'session-5'): `grade` must have a value. Received",
+        ),
+    ],
+)
+def test_a_bad_session_is_one_line(
+    run: Run,
+    logs: Sequence[str],
+    change: Callable[[pa.Table], pa.Table],
+    message: str,
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "logs" / "train" / "part.parquet"
+    pq.write_table(change(pq.read_table(path)), path)
+    _assert_one_line(run(*logs), message, tmp_path)
+
+
+def test_a_file_that_is_no_table_is_one_line(run: Run, logs: Sequence[str], tmp_path: Path) -> None:
+    (tmp_path / "logs" / "train" / "part.parquet").write_text("no table", encoding="utf-8")
+    _assert_one_line(run(*logs), "part.parquet is not a whole Parquet file: ", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [("small.json", "small.json is a file."), ("small.json/data", "small.json is a file. Name")],
+)
+def test_a_data_folder_that_cannot_be_is_one_line(
+    run: Run, logs: Sequence[str], data: str, message: str, tmp_path: Path
+) -> None:
+    _assert_one_line(run(*logs, f"--data={tmp_path / data}"), message, tmp_path)
+
+
+def _assert_one_line(result: tuple[int, str, str], message: str, folder: Path) -> None:
+    code, _, err = result
+    lines = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert code == 1
+    assert len(lines) == 1 and message in lines[0]
+    assert "Traceback" not in err
+    assert not (folder / "data").exists() and not list(folder.glob(".*"))
 
 
 def test_option_values_may_hold_an_equals_sign() -> None:

@@ -290,8 +290,8 @@ def _shared_share(sessions):
         key = session["user_id"], session["time"] // DAY
         other = {"search": "recommendation", "recommendation": "search"}[session["scenario"]]
         for item in session["candidates"]:
-            shared.append(item["item"] in seen[*key, other])
-        seen[*key, session["scenario"]].update(item["item"] for item in session["candidates"])
+            shared.append(item["item"] in seen[(*key, other)])
+        seen[(*key, session["scenario"])].update(item["item"] for item in session["candidates"])
     return np.mean(shared)
 
 

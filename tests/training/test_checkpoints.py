@@ -101,7 +101,9 @@ def test_damaged_checkpoints_are_refused(tmp_path: Path, file: str, fault: str) 
     path.unlink()
     if fault == "cut short":
         path.write_bytes(content[:20])
-    with pytest.raises(ValueError, match="step-00000001 is damaged, or of a run with .* Remove its"):
+    with pytest.raises(
+        ValueError, match="step-00000001 is damaged, or of a run with .* Remove its"
+    ):
         checkpoints.restore_newest()
 
 
@@ -112,7 +114,9 @@ def test_damaged_progress_is_refused(tmp_path: Path, text: str | None) -> None:
     path.unlink()
     if text is not None:
         path.write_text(text, encoding="utf-8")
-    with pytest.raises(ValueError, match=r"step-00000001 is damaged: progress.json: .*\. Remove its"):
+    with pytest.raises(
+        ValueError, match=r"step-00000001 is damaged: progress.json: .*\. Remove its"
+    ):
         checkpoints.restore_newest()
 
 

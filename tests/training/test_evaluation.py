@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from ranking.training.evaluation import evaluate
+from ranking.training.evaluation import ScoreError, evaluate
 from tests.helpers.evaluation_batches import encoded_batch, evaluation_spec
 from tests.helpers.metric_oracles import loop_auc
 
@@ -168,7 +168,7 @@ def test_nan_scores_name_the_session(batches):
         scores[7, 0] = np.nan
         return {"click": scores}
 
-    with pytest.raises(ValueError, match="`click` must be numbers. .* first in session `1-7`"):
+    with pytest.raises(ScoreError, match="`click` must be numbers. .* first in session `1-7`"):
         evaluate(broken, batches, evaluation_spec())
 
 

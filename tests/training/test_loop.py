@@ -41,7 +41,7 @@ def test_two_replicas_give_the_weights_of_one() -> None:
     losses_two = two.run(two.iterate(batch_dataset(spec, steps, parts=2)), steps)
     for name, value in losses_one.items():
         assert losses_two[name] == pytest.approx(value, rel=1e-5), name
-    for before, first, second in zip(start, _weights(one), _weights(two), strict=True):
+    for first, second in zip(_weights(one), _weights(two), strict=True):
         np.testing.assert_allclose(first, second, atol=2e-6)
     assert any(np.abs(a - b).max() > 1e-3 for a, b in zip(start, _weights(one), strict=True))
 
@@ -63,7 +63,9 @@ def test_step_is_gradient_descent_on_the_weighted_means() -> None:
     assert values["loss"] == pytest.approx(float(loss), rel=1e-5)
     assert values["candidates"] == float(tf.reduce_sum(batch["candidates_length"]))
     for weight, old, gradient in zip(_weights(loop), before, gradients, strict=True):
-        np.testing.assert_allclose(weight, old - 0.05 * tf.convert_to_tensor(gradient).numpy(), atol=1e-6)
+        np.testing.assert_allclose(
+            weight, old - 0.05 * tf.convert_to_tensor(gradient).numpy(), atol=1e-6
+        )
 
 
 def test_terms_add_up_with_their_weights() -> None:
@@ -128,13 +130,17 @@ def test_a_step_that_overflows_is_skipped_everywhere(replicas: int, half_precisi
     spec, settings = search_spec(), TrainingSettings(precision="mixed_float16")
     strategy = two_replicas() if replicas == 2 else tf.distribute.get_strategy()
     loop = _loop(strategy, spec, settings, model="dnn")
-    batches = batch_dataset(spec, 1, parts=replicas).enumerate().map(
-        # The last part holds a price that is finite, and whose gradients are not.
-        lambda part, batch: {
-            **batch,
-            "candidates_price": batch["candidates_price"]
-            * tf.where(part == replicas - 1, 3e4, 1.0),
-        }
+    batches = (
+        batch_dataset(spec, 1, parts=replicas)
+        .enumerate()
+        .map(
+            # The last part holds a price that is finite, and whose gradients are not.
+            lambda part, batch: {
+                **batch,
+                "candidates_price": batch["candidates_price"]
+                * tf.where(part == replicas - 1, 3e4, 1.0),
+            }
+        )
     )
     before = _weights(loop)
     loop.run(loop.iterate(batches), 1)
@@ -153,12 +159,17 @@ def test_optimizers_train_on_two_replicas() -> None:
 def test_batches_of_any_size_train_on_two_replicas() -> None:
     spec = search_spec()
     loop = _loop(two_replicas(), spec, TrainingSettings(), model="dnn")
-    batches = batch_dataset(spec, 4, parts=2).enumerate().map(
-        lambda part, batch: {
-            key: value[:, : 3 + part // 2] if key.startswith("behaviors_") and len(value.shape) > 1
-            else value
-            for key, value in batch.items()
-        }
+    batches = (
+        batch_dataset(spec, 4, parts=2)
+        .enumerate()
+        .map(
+            lambda part, batch: {
+                key: value[:, : 3 + part // 2]
+                if key.startswith("behaviors_") and len(value.shape) > 1
+                else value
+                for key, value in batch.items()
+            }
+        )
     )
     assert loop.run(loop.iterate(batches), 4)["finite_steps"] == 4
 
@@ -186,10 +197,15 @@ def _assert_learns(loop: TrainingLoop, spec, parts: int = 1) -> None:
 def test_steps_before_the_loss_is_lost_are_counted() -> None:
     spec = search_spec()
     loop = _loop(tf.distribute.get_strategy(), spec, model="dnn")
-    batches = batch_dataset(spec, 5).enumerate().map(
-        lambda step, batch: {
-            **batch, "spend": batch["spend"] + tf.where(step == 3, np.nan, 0.0)
-        }
+    batches = (
+        batch_dataset(spec, 5)
+        .enumerate()
+        .map(
+            lambda step, batch: {
+                **batch,
+                "spend": batch["spend"] + tf.where(step == 3, np.nan, 0.0),
+            }
+        )
     )
     values = loop.run(loop.iterate(batches), 5)
     assert np.isnan(values["loss"]) and values["finite_steps"] == 3

@@ -61,7 +61,9 @@ def test_rows_of_one_id_count_as_their_sum(name: str) -> None:
     for gradient in (tf.IndexedSlices(rows, np.array([7, 2, 7]), np.array([11, 3])), dense):
         table = keras.Variable(np.ones((11, 3), np.float32))
         settings = TrainingSettings(optimizer=name, learning_rate=0.1, weight_decay=0.0)
-        optimizer = make_optimizer(settings, SimpleNamespace(layers=[], trainable_variables=[table]), 9)
+        optimizer = make_optimizer(
+            settings, SimpleNamespace(layers=[], trainable_variables=[table]), 9
+        )
         for _ in range(3):
             optimizer.apply([gradient], [table])
         tables.append(table.numpy())

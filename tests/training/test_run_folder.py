@@ -64,7 +64,9 @@ def test_a_run_without_checkpoint_starts_anew_with_any_settings(
 def test_a_finished_run_is_replaced_only_when_told(run: Run, data: PreparedData) -> None:
     start_run(run, data)
     _finished(run)
-    with pytest.raises(ValueError, match="holds a finished run. Choose another --out, or add --over"):
+    with pytest.raises(
+        ValueError, match="holds a finished run. Choose another --out, or add --over"
+    ):
         start_run(run, data)
     assert start_run(run, data, overwrite=True) is False
     assert not run.metrics_path.exists()
@@ -76,7 +78,9 @@ def test_an_unfinished_run_with_other_settings_is_refused(run: Run, data: Prepar
     other = dataclasses.replace(
         run, seed=5, model_settings=dataclasses.replace(run.model_settings, experts=7)
     )
-    with pytest.raises(ValueError, match=r"Different: model_settings.experts, seed\. Choose another"):
+    with pytest.raises(
+        ValueError, match=r"Different: model_settings.experts, seed\. Choose another"
+    ):
         start_run(other, data)
 
 
@@ -93,9 +97,13 @@ def test_an_unfinished_run_whose_spec_was_changed_is_refused(run: Run, data: Pre
     start_run(run, data)
     _came_to_a_checkpoint(run)
     _edit(run.folder / "feature_spec.json", name="other")
-    with pytest.raises(ValueError, match="must be the spec that the run was trained with. Its finge"):
+    with pytest.raises(
+        ValueError, match="must be the spec that the run was trained with. Its finge"
+    ):
         start_run(run, data)
-    with pytest.raises(ValueError, match="must be the spec that the run was trained with. Its finge"):
+    with pytest.raises(
+        ValueError, match="must be the spec that the run was trained with. Its finge"
+    ):
         open_run(run.folder)
 
 
@@ -116,7 +124,9 @@ def test_a_file_is_no_run_folder(run: Run, data: PreparedData) -> None:
 
 
 def test_what_is_no_run_cannot_be_opened(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"must be the folder of a run, .* Train one with `python -m"):
+    with pytest.raises(
+        ValueError, match=r"must be the folder of a run, .* Train one with `python -m"
+    ):
         open_run(tmp_path / "nowhere")
 
 
@@ -125,7 +135,10 @@ def test_what_is_no_run_cannot_be_opened(tmp_path: Path) -> None:
     [
         ({"model": "aw_mo"}, "There is no model `aw_mo`. Did you mean `aw_moe`"),
         ({"model_settings": {"expertss": 3}}, "must be as this version .*expertss"),
-        ({"training_settings": {"batch_size": 0}}, "must be as this version .*`batch_size` must be"),
+        (
+            {"training_settings": {"batch_size": 0}},
+            "must be as this version .*`batch_size` must be",
+        ),
         ({"training_settings": 3}, "must be as this version of the project writes it"),
         ({"data": None}, "must be as this version of the project writes it"),
     ],

@@ -13,6 +13,7 @@ import tensorflow as tf
 from ranking.features.prepared_data import PreparedData, PreparedDataError, read_prepared
 from ranking.training.checkpoints import Progress, checkpoint_steps
 from ranking.training.divergence import DivergenceError
+from ranking.training.evaluation import ScoreError
 from ranking.training.trainer import Trainer, load_networks
 from tests.helpers.logical_devices import two_replicas
 from tests.helpers.small_runs import small_data, small_run, started
@@ -112,7 +113,9 @@ def test_two_replicas_train_and_evaluate(data: PreparedData, tmp_path: Path) -> 
     metrics = trainer.evaluate("test").metrics()["click"]["all"]
     assert metrics["sessions"] == 29
     # What evaluation and export load later, on one device, is the same model.
-    for one, other in zip(after, numbers(load_networks(run).training.trainable_variables), strict=True):
+    for one, other in zip(
+        after, numbers(load_networks(run).training.trainable_variables), strict=True
+    ):
         np.testing.assert_array_equal(one, other)
 
 
@@ -177,28 +180,47 @@ def test_a_loss_that_is_not_finite_names_the_step_and_leaves_the_checkpoint(
         if progress.step == 2:
             weight.assign(np.full(weight.shape, np.nan))
 
-    with pytest.raises(DivergenceError, match=r"loss=nan at step 3\. Lower `learning_rate` \(now 0"):
+    with pytest.raises(
+        DivergenceError, match=r"loss=nan at step 3\. Lower `learning_rate` \(now 0"
+    ):
         trainer.train(observe)
     assert checkpoint_steps(run.checkpoints) == [2]
     trainer.checkpoints.restore_newest()
     assert np.isfinite(weight.value.numpy()).all()
 
 
-def test_weights_that_are_not_finite_are_never_saved(data: PreparedData, tmp_path: Path) -> None:
+def test_weights_that_are_not_finite_are_never_saved(
+    data: PreparedData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = small_run(tmp_path / "run", data, checkpoint_steps="1", steps_per_call="1")
     trainer = started(run, data)
     weight = trainer.networks.training.trainable_variables[0]  # a table
 
-    def run_step(iterator: Any, steps: int) -> dict[str, float]:
+    run_steps = trainer.loop.run
+
+    def run_and_spoil(iterator: Any, steps: int) -> dict[str, float]:
         losses = run_steps(iterator, steps)
         weight.assign(np.full(weight.shape, np.inf))
         return losses
 
-    run_steps = trainer.loop.run
-    trainer.loop.run = run_step
+    monkeypatch.setattr(trainer.loop, "run", run_and_spoil)
     with pytest.raises(DivergenceError, match=r"infinite number in `.*embeddings` after step 1\."):
         trainer.train(_ignore)
     assert checkpoint_steps(run.checkpoints) == []
+
+
+def test_validation_scores_that_are_no_numbers_name_the_step(
+    data: PreparedData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def evaluate(self: Trainer, split: str) -> None:
+        raise ScoreError("NaN")
+
+    monkeypatch.setattr(Trainer, "evaluate", evaluate)
+    trainer = started(small_run(tmp_path / "run", data), data)
+    message = f"validation scores that are NaN after step {trainer.epoch_steps}. Lower"
+    with pytest.raises(DivergenceError, match=message):
+        trainer.train(_ignore)
+    assert checkpoint_steps(trainer.run.checkpoints) == []
 
 
 def test_a_batch_larger_than_the_training_split_is_refused(
@@ -254,7 +276,9 @@ def test_a_record_that_lacks_a_field_names_the_field(split: str, tmp_path: Path)
             writer.write(example.SerializeToString())
     _resign(data.folder, shard)
     trainer.data = read_prepared(data.folder)
-    with pytest.raises(PreparedDataError, match="does not fit its feature_spec.json: Feature: session_id"):
+    with pytest.raises(
+        PreparedDataError, match="does not fit its feature_spec.json: Feature: session_id"
+    ):
         if split == "train":
             trainer.train(_ignore)
         else:

@@ -25,6 +25,7 @@ CHANGES = {
     "task": "order",
     "hidden_size": 3,
     "input_layers": 2,
+    "embedding_dropout": 0.5,
     "dropout": 0.5,
     "hidden_sizes": (2,),
     "batch_norm": True,

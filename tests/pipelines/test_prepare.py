@@ -168,7 +168,10 @@ def _with(**changes: int) -> Callable[[pa.Table], pa.Table]:
         (_without("visits"), "Column `visits` is missing in "),
         (_with(click=2), "session 5 (session_id 'session-5'): `labels_click` of candidate "),
         (_with(hour=24), "session 5 (session_id 'session-5'): `hour` must be from 0 to 23 (table "),
-        (_with(grade=None), "must have a value in every row. Received: null in row 5. Fill it"),
+        (
+            _with(grade=None),
+            "part.parquet must have a value in every row. Received: null in row 5.",
+        ),
     ],
 )
 def test_a_bad_session_is_one_line(

@@ -119,6 +119,7 @@ def test_two_replicas_train_and_evaluate(data: PreparedData, tmp_path: Path) -> 
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_the_best_epoch_is_restored_and_patience_ends_the_run(
     data: PreparedData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,6 +250,7 @@ def test_a_training_split_is_needed(tmp_path: Path) -> None:
         started(small_run(tmp_path / "run", data), data)
 
 
+@pytest.mark.slow
 def test_a_record_that_changed_meanwhile_names_its_file(tmp_path: Path) -> None:
     data = small_data(tmp_path / "data", train=31, test=7)
     trainer = started(small_run(tmp_path / "run", data), data)

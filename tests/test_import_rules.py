@@ -15,7 +15,7 @@ RULES = {
     "ranking.setting_rules": (set(), {"ranking.settings_parser"}),
     "ranking.layers": ({"keras"}, {"ranking.layers"}),
     "ranking.losses": ({"keras"}, {"ranking.losses"}),
-    "ranking.metrics": ({"numpy"}, {"ranking.metrics"}),
+    "ranking.metrics": ({"numpy", "scipy"}, {"ranking.metrics"}),
     "ranking.features.spec": (LIGHT, {"ranking.features.spec", "ranking.did_you_mean"}),
     "ranking.sources": (
         {"numpy", "pyarrow"},
@@ -43,7 +43,7 @@ RULES = {
         },
     ),
     "ranking.training": (
-        {"keras", "numpy", "tensorflow"},
+        {"keras", "numpy", "pyarrow", "tensorflow"},
         {
             "ranking.training",
             "ranking.models",
@@ -57,8 +57,14 @@ RULES = {
         {"keras", "numpy", "tensorflow"},
         {"ranking.export", "ranking.models", "ranking.features"},
     ),
-    "pipelines": ({"absl", "numpy", "rich"}, {"pipelines", "ranking"}),
-    "tools": ({"absl", "numpy", "rich", "tensorflow"}, {"tools", "pipelines", "ranking"}),
+    "pipelines": (
+        {"absl", "matplotlib", "numpy", "rich", "sklearn"},
+        {"pipelines", "ranking"},
+    ),
+    "tools": (
+        {"absl", "numpy", "rich", "scipy", "sklearn", "tensorflow", "tensorflow_recommenders"},
+        {"tools", "pipelines", "ranking"},
+    ),
 }
 STANDARD = __import__("sys").stdlib_module_names
 

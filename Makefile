@@ -11,6 +11,8 @@ OUT ?= runs/$(MODEL)
 SOURCE ?= simulator
 SPEC ?= $(if $(filter simulator,$(SOURCE)),feature_specs/demo.yaml,feature_specs/$(SOURCE).yaml)
 INPUT ?=
+PAPER ?= aw_moe
+RESULTS := $(if $(filter file,$(origin OUT)),results/$(PAPER)-$(notdir $(DATA)),$(OUT))
 ARGS ?=
 LINE_LENGTH := 100
 # ruff does not read setup.cfg, so its rules stand here. D107: __init__ is documented in its class;
@@ -19,17 +21,22 @@ RUFF_RULES := E,F,I,B,UP,S101,D100,D101,D103,D104,D419,T20,RUF100,C4,PIE
 RUFF := $(VENV)/bin/ruff
 CODE := ranking pipelines tools tests setup.py
 
-.PHONY: help train prepare evaluate export smoke test lint format clean
+.PHONY: help train prepare evaluate compare reproduce export smoke test lint format clean
 
 help: ## Show this help.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | \
 		while IFS='|' read -r target text; do printf '%-18s %s\n' "$$target" "$$text"; done
-	@printf '\nVariables: MODEL DATA OUT SOURCE SPEC INPUT RUN ARGS (extra flags of the program).\n'
+	@printf '\nVariables: MODEL DATA OUT SOURCE SPEC INPUT RUN RUNS PAPER ARGS (extra flags of the program).\n'
 
 $(VENV)/.installed: setup.cfg setup.py
 	@echo "Installing into $(VENV) ..."
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-tfrs: $(VENV)/.installed
+	@echo "Installing tensorflow-recommenders ..."
+	@$(PIP) --editable '.[tfrs]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
@@ -38,14 +45,20 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@touch $@
 
 # The demo's data are simulated when they are not there, or older than their spec.
-train: $(VENV)/.installed ## Train, evaluate and export MODEL on DATA into OUT.
-	@start=$$(date +%s); \
-	if [ '$(DATA)' = data/demo ] && { [ ! -f data/demo/manifest.json ] || \
+SIMULATE_DEMO = if [ '$(DATA)' = data/demo ] && { [ ! -f data/demo/manifest.json ] || \
 			[ feature_specs/demo.yaml -nt data/demo/manifest.json ]; }; then \
 		$(PY) -m pipelines.prepare --source=simulator --spec=feature_specs/demo.yaml \
 			--data=data/demo --overwrite || exit 1; \
-	fi; \
-	$(PY) -m pipelines.train --model=$(MODEL) --data=$(DATA) --out=$(OUT) $(ARGS) || exit 1; \
+	fi
+
+# Yardsticks (gbdt, tfrs_dcn, tfrs_dlrm) have programs of their own.
+TRAINER := $(if $(filter gbdt,$(MODEL)),tools.gbdt_baseline,\
+	$(if $(filter tfrs_%,$(MODEL)),tools.tfrs_baseline,pipelines.train) --model=$(MODEL))
+
+train: $(VENV)/.installed$(if $(filter tfrs_%,$(MODEL)),-tfrs) ## Train, evaluate and export MODEL on DATA into OUT.
+	@start=$$(date +%s); \
+	$(SIMULATE_DEMO); \
+	$(PY) -m $(TRAINER) --data=$(DATA) --out=$(OUT) $(ARGS) || exit 1; \
 	echo "   total: $$(( $$(date +%s) - start )) s after the install"
 
 prepare: $(VENV)/.installed ## Turn the files of SOURCE at INPUT into records in DATA.
@@ -53,6 +66,13 @@ prepare: $(VENV)/.installed ## Turn the files of SOURCE at INPUT into records in
 
 evaluate: $(VENV)/.installed ## Evaluate the run folder RUN.
 	@$(PY) -m pipelines.evaluate --run=$(RUN) $(ARGS)
+
+compare: $(VENV)/.installed ## Compare the run folders RUNS session by session, with significance.
+	@$(PY) -m pipelines.compare --runs='$(RUNS)' $(ARGS)
+
+reproduce: $(VENV)/.installed-tfrs ## Train what PAPER compares on DATA into OUT, and report on it.
+	@$(SIMULATE_DEMO)
+	@$(PY) -m pipelines.reproduce --paper=$(PAPER) --data=$(DATA) --out=$(RESULTS) $(ARGS)
 
 export: $(VENV)/.installed ## Export the run folder RUN as a SavedModel.
 	@$(PY) -m pipelines.export --run=$(RUN) $(ARGS)

@@ -1,4 +1,4 @@
-"""Evaluates a trained run on one split: prints the metrics table and writes the numbers."""
+"""Evaluates a trained run on one split: prints the metrics table, writes numbers and sessions."""
 
 import dataclasses
 from pathlib import Path
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ranking.features.spec import FeatureSpec
     from ranking.training.evaluation import Evaluation
     from ranking.training.run_folder import Run
+    from ranking.training.session_file import SessionFileWriter
 
 FLAGS = flags.FLAGS
 
@@ -24,7 +25,10 @@ def _define_flags() -> None:
     flags.DEFINE_string("data", None, "Folder of prepared data; the run's own by default.")
     flags.DEFINE_string("split", "test", "Split to evaluate.")
     flags.DEFINE_string(
-        "out", None, "File for the metrics; <run>/evaluation-<data>-<split>.json by default."
+        "out",
+        None,
+        "File for the metrics; <run>/evaluation-<data>-<split>.json by default. "
+        "sessions-<data>-<split>.parquet appears beside it.",
     )
 
 
@@ -36,6 +40,8 @@ def main() -> None:
     from ranking.features.prepared_data import read_prepared
     from ranking.training.metrics_file import write_metrics
     from ranking.training.run_folder import open_run
+    from ranking.training.session_document import session_document, sessions_path
+    from ranking.training.session_file import SessionFileWriter
 
     console = Console()
     run = open_run(Path(FLAGS.run))
@@ -44,7 +50,9 @@ def main() -> None:
     out = Path(FLAGS.out or run.folder / name)
     if out.is_dir():
         raise ValueError(f"`--out` must name a file. Received: {out}, which is a folder.")
-    evaluation = evaluate_run(console, run, data, FLAGS.split)
+    sessions = sessions_path(out.parent, FLAGS.split, data.folder)
+    with SessionFileWriter(sessions, session_document(run.document(), data, FLAGS.split)) as writer:
+        evaluation = evaluate_run(console, run, data, FLAGS.split, writer)
     simulated = data.manifest.simulated
     print_evaluation(
         console, evaluation, dataclasses.replace(run, simulated=simulated), FLAGS.split
@@ -52,11 +60,20 @@ def main() -> None:
     write_metrics(
         out, {FLAGS.split: evaluation.document(), "data": str(data.folder), "simulated": simulated}
     )
+    console.print(f"{'sessions':>8}: {sessions}", highlight=False)
     console.print(f"{'metrics':>8}: {out}", highlight=False)
 
 
-def evaluate_run(console: "Console", run: "Run", data: "PreparedData", split: str) -> "Evaluation":
+def evaluate_run(
+    console: "Console",
+    run: "Run",
+    data: "PreparedData",
+    split: str,
+    sessions: "SessionFileWriter | None" = None,
+) -> "Evaluation":
     """A trained run and prepared data -> one exact pass over a split with the best weights.
+
+    `sessions` gets a row for each session.
 
     The data may be other than the run's: they are encoded with the run's vocabularies.
 
@@ -69,7 +86,7 @@ def evaluate_run(console: "Console", run: "Run", data: "PreparedData", split: st
 
     _check_same_fields(run, data)
     with console.status(f"evaluating {run.folder} on {split}"):
-        return SplitEvaluation(run, data, split)(score_function(load_networks(run)))
+        return SplitEvaluation(run, data, split)(score_function(load_networks(run)), sessions)
 
 
 def _check_same_fields(run: "Run", data: "PreparedData") -> None:

@@ -1,7 +1,6 @@
 """The metrics of an evaluation as a table for people."""
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
+from pipelines.reading_order import reading_order
 from ranking.metrics.share_of_way import share_of_way
 
 if TYPE_CHECKING:
@@ -139,15 +139,9 @@ def _dimensions(segments: Mapping[str, Metrics]) -> dict[str, dict[str, str]]:
         names = [name for name in segments if name.startswith(f"{dimension}=")]
         if names:
             values = {name.partition("=")[2]: name for name in names}
-            grouped[dimension] = {f"  {value}": values[value] for value in sorted(values, key=_key)}
+            ordered = sorted(values, key=reading_order)
+            grouped[dimension] = {f"  {value}": values[value] for value in ordered}
     return grouped
-
-
-def _key(value: str) -> tuple[bool, float, bool, str]:
-    """Sorts values as people do: by their first number, then by letter, `unknown` last."""
-    number = re.search(r"\d+(\.\d+)?", value)
-    size = float(number.group()) if number else math.inf
-    return value == "unknown", size, not value.startswith("<"), value
 
 
 def _footnote(segments: Mapping[str, Metrics], hidden: Sequence[str]) -> str:

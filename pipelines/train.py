@@ -53,6 +53,8 @@ def main() -> None:
     from ranking.features.prepared_data import read_prepared
     from ranking.training.metrics_file import write_metrics
     from ranking.training.run_folder import start_run
+    from ranking.training.session_document import session_document, sessions_path
+    from ranking.training.session_file import SessionFileWriter
     from ranking.training.strategy import make_strategy
     from ranking.training.trainer import Trainer
 
@@ -68,7 +70,9 @@ def main() -> None:
         console.print(f"Continuing the unfinished run in {run.folder}.")
     _print_plan(console, trainer)
     progress = _train(console, trainer)
-    evaluation = trainer.evaluate("test")
+    sessions = sessions_path(run.folder, "test")
+    with SessionFileWriter(sessions, session_document(run.document(), data, "test")) as writer:
+        evaluation = trainer.evaluate("test", writer)
     print_evaluation(console, evaluation, run, "test")
     if FLAGS.export:
         print_export(console, export_run(console, run))
@@ -84,6 +88,7 @@ def main() -> None:
             "history": list(progress.history),
         },
     )
+    console.print(f"{'sessions':>8}: {sessions}", highlight=False)
     console.print(f"{'metrics':>8}: {run.metrics_path}", highlight=False)
     console.print(f"{'time':>8}: {time.perf_counter() - started:.0f} s", highlight=False)
 

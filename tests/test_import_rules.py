@@ -62,7 +62,16 @@ RULES = {
         {"pipelines", "ranking"},
     ),
     "tools": (
-        {"absl", "numpy", "rich", "scipy", "sklearn", "tensorflow", "tensorflow_recommenders"},
+        {
+            "absl",
+            "numpy",
+            "rich",
+            "scipy",
+            "sklearn",
+            "tensorflow",
+            "tensorflow_recommenders",
+            "tf_keras",
+        },
         {"tools", "pipelines", "ranking"},
     ),
 }

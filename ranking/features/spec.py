@@ -162,6 +162,7 @@ class Roles:
         query: Session fields that say what the user asked for; empty where there is no query.
         category: One of `item`: splits users into category-new and category-old, gates
             Category-MoE.
+        parent_category: One of `item`: the category above `category`.
         scenario: Session field that names the surface.
         session_id: Session field that names the session in messages.
         user_id: Session field that names the user.
@@ -175,6 +176,7 @@ class Roles:
     item: tuple[str, ...]
     query: tuple[str, ...] = ()
     category: str | None = None
+    parent_category: str | None = None
     scenario: str | None = None
     session_id: str | None = None
     user_id: str | None = None

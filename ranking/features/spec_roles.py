@@ -24,6 +24,7 @@ def read_roles(node: SpecNode, fields: _Fields) -> Roles:
         item=_read_item(item, fields),
         query=_read_query(keys["query"], fields) if "query" in keys else (),
         category=_read_category(keys["category"], item, fields) if "category" in keys else None,
+        parent_category=_read_parent(keys, item, fields) if "parent_category" in keys else None,
         scenario=_read_scenario(keys["scenario"], fields) if "scenario" in keys else None,
         session_id=_read_name_of(keys["session_id"], fields) if "session_id" in keys else None,
         user_id=_read_name_of(keys["user_id"], fields) if "user_id" in keys else None,
@@ -92,6 +93,22 @@ def _read_category(node: SpecNode, item: SpecNode, fields: _Fields) -> str:
         )
     field = fields[CANDIDATES][name]
     _require(field.kind == "id", node, "a field with a single id", field)
+    return name
+
+
+def _read_parent(keys: Mapping[str, SpecNode], item: SpecNode, fields: _Fields) -> str:
+    node = keys["parent_category"]
+    name = _read_category(node, item, fields)
+    if "category" not in keys:
+        raise node.error(
+            f"must come with `roles.category`, which it is the parent of. Received: {name} alone.",
+            "Name the category too.",
+        )
+    if name == keys["category"].text():
+        raise node.error(
+            f"must be another field than `roles.category`. Received: {name} for both.",
+            "Name the field with the category above it.",
+        )
     return name
 
 

@@ -40,15 +40,31 @@ def expected_calibration_error(
     predicted, clicked = _checked(probabilities, labels)
     if num_bins < 1:
         raise ValueError(f"`num_bins` must be at least 1. Received: num_bins={num_bins}")
-    if not ((predicted >= 0) & (predicted <= 1)).all():
-        raise ValueError(
-            f"`probabilities` must lie in [0, 1]. Received: {predicted.min()} to {predicted.max()}"
-        )
+    bins = probability_bins(predicted, num_bins)
     if not predicted.size:
         return float("nan")
-    bins = np.minimum((predicted * num_bins).astype(np.int64), num_bins - 1)
     gaps = np.bincount(bins, weights=predicted - clicked, minlength=num_bins)
     return float(np.abs(gaps).sum() / predicted.size)
+
+
+def probability_bins(
+    probabilities: npt.NDArray[np.float64], num_bins: int
+) -> npt.NDArray[np.int64]:
+    """Maps probabilities `[N]` to bins of equal width, from 0 to `num_bins` - 1.
+
+    Raises:
+        ValueError: If a probability is outside [0, 1].
+
+    Example:
+    >>> probability_bins(np.array([0.0, 0.3, 1.0]), 20)
+    array([ 0,  6, 19])
+    """
+    if not ((probabilities >= 0) & (probabilities <= 1)).all():
+        raise ValueError(
+            "`probabilities` must lie in [0, 1]. Received: "
+            f"{probabilities.min()} to {probabilities.max()}"
+        )
+    return np.minimum((probabilities * num_bins).astype(np.int64), num_bins - 1)
 
 
 def _checked(

@@ -28,8 +28,9 @@ def session_ndcg(ranked: RankedSessions, k: int | None = None) -> Array:
     if k is not None and k < 1:
         raise ValueError(f"`k` must be at least 1, or None for all ranks. Received: k={k}")
     discounts = _cumulated_discounts(ranked, k)
-    gain = _gain(ranked, discounts)
-    best = _best_gain(ranked, discounts)
+    is_binary = bool(((ranked.labels == 0) | (ranked.labels == 1)).all())
+    gain = _gain(ranked, discounts, is_binary)
+    best = _best_gain(ranked, discounts, is_binary)
     ndcg = np.full(gain.shape, np.nan)
     return np.divide(gain, best, out=ndcg, where=best > 0)
 
@@ -44,14 +45,17 @@ def _cumulated_discounts(ranked: RankedSessions, k: int | None) -> Array:
     return np.concatenate([[0.0], np.cumsum(discounts)])
 
 
-def _gain(ranked: RankedSessions, discounts: Array) -> Array:
+def _gain(ranked: RankedSessions, discounts: Array, is_binary: bool) -> Array:
     first, sizes = ranked.group_ranks, ranked.group_sizes
     mean_discounts = (discounts[first + sizes] - discounts[first]) / sizes
+    if is_binary:  # 2^1 - 1 is 1
+        return ranked.sum_per_session(ranked.group_positives * mean_discounts)
     gains = ranked.sum_per_group(np.exp2(ranked.labels) - 1.0)
     return ranked.sum_per_session(gains * mean_discounts)
 
 
-def _best_gain(ranked: RankedSessions, discounts: Array) -> Array:
-    if ((ranked.labels == 0) | (ranked.labels == 1)).all():
+def _best_gain(ranked: RankedSessions, discounts: Array, is_binary: bool) -> Array:
+    if is_binary:
         return discounts[ranked.positives.astype(np.int64)]
-    return _gain(RankedSessions(ranked.labels, ranked.labels, ranked.lengths), discounts)
+    best = RankedSessions(ranked.labels, ranked.labels, ranked.lengths)
+    return _gain(best, discounts, is_binary)

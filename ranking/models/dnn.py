@@ -10,8 +10,8 @@ from ranking.models.embedded_session import embed_session
 from ranking.models.feed_forward import feed_forward_logits
 from ranking.models.input_network import InputSettings, impression_vectors
 from ranking.models.networks import RankingNetworks
-from ranking.models.setting_rules import require_sizes
 from ranking.models.single_task import networks_without_gate, resolve_task
+from ranking.setting_rules import require_sizes
 
 GATE_REFUSAL = "Model `dnn` has no experts, so it has no gate: one network scores every user."
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ranking.features.spec import FeatureSpec, Field
+from ranking.features.spec import RESERVED_IDS, FeatureSpec, Field
 from ranking.features.tables import EmbeddingTables
 from ranking.layers.clear_padding import clear_padding
 from ranking.layers.length_mask import LengthMask
@@ -28,6 +28,8 @@ class EmbeddedSession:
         candidates: Item fields of candidates `[B, C, Di]`.
         candidate_extras: Candidate fields that do not describe the item `[B, C, Dc]`.
         category: The category among the item fields of candidates `[B, C, Dk]`.
+        parent_category: The category above it `[B, C, Dp]`.
+        parent_category_mask: True at real candidates whose parent category is known `[B, C]`.
         behaviors_mask: True at real behaviors `[B, T]`.
         candidates_mask: True at real candidates `[B, C]`.
 
@@ -41,6 +43,8 @@ class EmbeddedSession:
     candidates: Any
     candidate_extras: Any
     category: Any
+    parent_category: Any
+    parent_category_mask: Any
     behaviors_mask: Any
     candidates_mask: Any
 
@@ -79,6 +83,8 @@ def embed_session(
     behaviors_mask = LengthMask(name="behaviors.mask")(inputs["behaviors_length"], behaviors)
     candidates_mask = LengthMask(name="candidates.mask")(inputs["candidates_length"], candidates)
     category = [field for field in spec.candidates if field.name == roles.category]
+    parent = [field for field in spec.candidates if field.name == roles.parent_category]
+    is_known = [inputs[field.key] >= RESERVED_IDS for field in parent]
     return EmbeddedSession(
         query=vectors(_inputs(spec.session, only=roles.query)),
         session_extras=vectors(_inputs(spec.session, without=roles.query)),
@@ -91,6 +97,8 @@ def embed_session(
             vectors(_inputs(spec.candidates, without=roles.item)), candidates_mask
         ),
         category=_cleared(vectors(category), candidates_mask),
+        parent_category=_cleared(vectors(parent), candidates_mask),
+        parent_category_mask=ops.logical_and(candidates_mask, *is_known) if is_known else None,
         behaviors_mask=behaviors_mask,
         candidates_mask=candidates_mask,
     )

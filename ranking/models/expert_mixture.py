@@ -7,7 +7,7 @@ from keras import ops
 
 from ranking.layers.expert_bank import ExpertBank
 from ranking.models.input_network import AttentionSettings
-from ranking.models.setting_rules import require_sizes
+from ranking.setting_rules import require_sizes
 
 SMALLEST_GATE = 1e-30
 

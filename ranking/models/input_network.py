@@ -10,8 +10,8 @@ from keras import ops
 from ranking.layers.attention_pooling import AttentionPooling
 from ranking.layers.clear_padding import clear_padding
 from ranking.models.embedded_session import EmbeddedSession
-from ranking.models.setting_rules import require, require_choices, require_sizes
 from ranking.models.split_mlp import SplitMlp
+from ranking.setting_rules import require, require_choices, require_sizes
 from ranking.settings_parser import SettingsError
 
 UserPooling = Callable[[Any, Any, Any], Any]

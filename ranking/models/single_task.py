@@ -1,6 +1,7 @@
 """What every model of one task ends in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -48,14 +49,32 @@ def ranking_term(task: str) -> LossTerm:
 
 
 def networks_without_gate(
-    task: str, inputs: Mapping[str, Any], logits: Any, candidates_mask: Any, *, gate_refusal: str
+    task: str,
+    inputs: Mapping[str, Any],
+    logits: Any,
+    candidates_mask: Any,
+    *,
+    gate_refusal: str,
+    outputs: Mapping[str, Any] = MappingProxyType({}),
+    losses: Sequence[LossTerm] = (),
 ) -> RankingNetworks:
-    """The networks of a model whose logits `[B, C]` need no gate from outside."""
+    """The networks of a model whose logits `[B, C]` need no gate from outside.
+
+    Args:
+        task: The label that the model predicts.
+        inputs: Encoded fields by key, as `keras_inputs` makes them.
+        logits: The logits of the task `[B, C]`.
+        candidates_mask: True at real candidates `[B, C]`.
+        gate_refusal: The sentence that says why there is no gate network.
+        outputs: What the training network returns beside the logits.
+        losses: Terms of the loss beside the ranking loss.
+    """
+    outputs = {**outputs, f"logits_{task}": logits}
     return RankingNetworks(
-        training=keras.Model(dict(inputs), {f"logits_{task}": logits}, name="training"),
+        training=keras.Model(dict(inputs), outputs, name="training"),
         score=score_network(task, inputs, logits, candidates_mask),
         gate=None,
         gate_refusal=gate_refusal,
-        losses=(ranking_term(task),),
+        losses=(ranking_term(task), *losses),
         tasks=(task,),
     )

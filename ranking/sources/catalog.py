@@ -125,6 +125,9 @@ SOURCES: Mapping[str, SourceEntry] = {
             "test_negatives": "drawn items per test or validation session",
             "negative_distribution": "how train negatives are drawn: uniform or popularity; test "
             "and validation negatives are always uniform",
+            "amazon_negatives": "which items negatives are drawn from: all (the AW-MoE paper), or "
+            "same_category as the target (the Category-MoE paper's code; harder). Where the "
+            "category has too few items, all of it and others; the manifest says how often",
         },
     ),
 }

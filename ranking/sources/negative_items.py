@@ -1,10 +1,15 @@
 """Draws items that a user never interacted with."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
 from ranking.sources.sequence_file import Integers, UserSequences
 from ranking.sources.source_error import SourceError
+
+Booleans = npt.NDArray[np.bool_]
+Proposals = Callable[[Integers, Booleans], Integers]
 
 
 class NegativeItems:
@@ -41,26 +46,46 @@ class NegativeItems:
                 f"to draw. Received: {option}={count}"
             )
 
-    def draw(self, users: Integers, count: int, generator: np.random.Generator) -> Integers:
-        """Maps users `[S]` to items `[S, count]`.
+    def draw(
+        self, users: Integers, targets: Integers, count: int, generator: np.random.Generator
+    ) -> Integers:
+        """Maps users `[S]` and their targets `[S]` to items `[S, count]`.
 
         `check_count` must have passed, else this never ends.
         """
-        items = self.pool[generator.integers(len(self.pool), size=(len(users), count))]
-        while True:
-            refused = self._is_own(users, items) | _is_repeated(items)
-            wrong = np.count_nonzero(refused)
-            if not wrong:
-                return items
-            items[refused] = self.pool[generator.integers(len(self.pool), size=wrong)]
+        propose = self._proposals(users, targets, count, generator)
+        rows = np.arange(len(users))
+        refused = np.ones((len(users), count), np.bool_)
+        items = np.zeros(refused.shape, self.pool.dtype)
+        while len(rows):
+            drawn = items[rows]
+            drawn[refused] = propose(rows, refused)
+            items[rows] = drawn
+            refused = self._is_own(users[rows], drawn) | _is_repeated(drawn)
+            is_wrong = refused.any(axis=1)
+            rows, refused = rows[is_wrong], refused[is_wrong]
+        return items
 
-    def _is_own(self, users: Integers, items: Integers) -> npt.NDArray[np.bool_]:
+    def _proposals(
+        self, users: Integers, targets: Integers, count: int, generator: np.random.Generator
+    ) -> Proposals:
+        """A function of rows `[R]` and places in them `[R, count]` to items for places that are
+        true, in their order."""
+        del users, targets  # Any item will do for anyone.
+
+        def propose(rows: Integers, places: Booleans) -> Integers:
+            del rows
+            return self.pool[generator.integers(len(self.pool), size=np.count_nonzero(places))]
+
+        return propose
+
+    def _is_own(self, users: Integers, items: Integers) -> Booleans:
         keys = users[:, None] * self.num_items + items
         found = np.searchsorted(self._own, keys).clip(max=len(self._own) - 1)
         return self._own[found] == keys
 
 
-def _is_repeated(items: Integers) -> npt.NDArray[np.bool_]:
+def _is_repeated(items: Integers) -> Booleans:
     """True where a row holds the same item further left."""
     order = np.argsort(items, axis=1, kind="stable")
     ordered = np.take_along_axis(items, order, axis=1)

@@ -41,6 +41,10 @@ class UserSequences:
         """The user of each element of `sequence`."""
         return np.repeat(np.arange(len(self.users)), self.lengths)
 
+    def items_at(self, users: Integers, positions: Integers) -> Integers:
+        """The items at positions of users' sequences, from 0; both `[S]`."""
+        return self.sequence[self.offsets[users] + positions]
+
 
 def find_sequence_file(path: Path, name: str) -> Path:
     """Maps an input to the file of sequences: the file itself, or `<name>.txt` in a folder.

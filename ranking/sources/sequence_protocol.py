@@ -20,6 +20,8 @@ class SequenceProtocol:
         train_negatives: Drawn items per train session.
         test_negatives: Drawn items per test or validation session.
         negative_distribution: How train negatives are drawn: `uniform` or by `popularity`.
+        amazon_negatives: Which items negatives of any split are drawn from: `all`, or those of the
+            `same_category` as the target.
     """
 
     test_share: float
@@ -28,6 +30,7 @@ class SequenceProtocol:
     train_negatives: int
     test_negatives: int
     negative_distribution: str
+    amazon_negatives: str
 
     @classmethod
     def read(cls, options: Options) -> "SequenceProtocol":
@@ -45,6 +48,7 @@ class SequenceProtocol:
             negative_distribution=options.choice(
                 "negative_distribution", ("uniform", "popularity"), "uniform"
             ),
+            amazon_negatives=options.choice("amazon_negatives", ("all", "same_category"), "all"),
         )
 
     def negatives(self, split: str) -> int:

@@ -64,7 +64,7 @@ class TargetSessions:
             negatives: Items `[S, C - 1]`.
             places: Where among the candidates the positive goes `[S]`, from 0 to C - 1.
         """
-        targets = self.sequences.sequence[self.sequences.offsets[users] + positions]
+        targets = self.sequences.items_at(users, positions)
         candidates, labels = _insert(targets, negatives, places)
         columns = {
             "session_id": pa.array(
@@ -135,6 +135,7 @@ def _item_rows(sequences: UserSequences, attributes: ItemAttributes) -> pa.Struc
     arrays = {
         "item": pa.array(sequences.items, pa.string()),
         "category": names.take(pa.array(attributes.categories)),
+        "parent_category": names.take(pa.array(attributes.parents)),
         "brand": names.take(pa.array(attributes.brands)),
         "attributes": pa.ListArray.from_arrays(
             pa.array(attributes.offsets, pa.int32()), names.take(pa.array(attributes.others))

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from ranking.features.spec import FeatureSpec
+from ranking.sources.category_negatives import CategoryNegatives
 from ranking.sources.item_attributes import ItemAttributes, read_item_attributes
 from ranking.sources.negative_items import NegativeItems
 from ranking.sources.options import Options
@@ -37,7 +38,10 @@ def open_user_sequences(
     validation user gives one session: everything but the last item is the history, the last item
     is the positive, among items drawn uniformly from those the user never had. A train user gives
     such a session for every item but the first, or for the last alone. The order of candidates is
-    random. Users with one item give no session.
+    random. Users with one item give no session. Option `amazon_negatives=same_category` draws from
+    the target's (leaf) category instead, in every split; where it leaves a user fewer items than
+    are asked for, all of them are taken and others fill up, and the description says what share
+    of the negatives is of the category.
 
     **Popularity** of an item is its number of interactions, without the last items of test and
     validation users: a held-out target does not count itself. It is one number per item, in every
@@ -53,12 +57,13 @@ def open_user_sequences(
     0.49 times in test.
 
     The sessions have the columns `session_id`, `user_id`; in behaviors and candidates `item`,
-    `category` (the leaf), `brand`, `attributes` (all but the brand); in behaviors also `steps_ago`,
-    1 for the last behavior before the target; in candidates also
-    `popularity`, the label `purchase`, and how many items of the whole history share the
-    candidate's category (`category_matches`), its brand (`brand_matches`), and one of its
-    attributes, in the mean over its attributes (`attribute_matches`). Ids are strings; a
-    category or brand that an item lacks is null and matches nothing. The spec says which are used.
+    `category` (the leaf), `parent_category` (the highest above it that tells items apart), `brand`,
+    `attributes` (all but the brand); in behaviors also `steps_ago`, 1 for the last behavior before
+    the target; in candidates also `popularity`, the label `purchase`, and how many items of the
+    whole history share the candidate's category (`category_matches`), its brand (`brand_matches`),
+    and one of its attributes, in the mean over its attributes (`attribute_matches`). Ids are
+    strings; a category or brand that an item lacks is null and matches nothing. The spec says which
+    are used.
 
     Args:
         spec: The feature spec.
@@ -79,16 +84,12 @@ def open_user_sequences(
     counted = _counted_interactions(sequences, users)
     popularity = np.bincount(counted, minlength=len(sequences.items))
     rows = TargetSessions(sequences, attributes, popularity)
-    uniform = NegativeItems(sequences)
-    weighted = protocol.negative_distribution == "popularity"
     splits = {
         split: _Split(
             name=split,
             targets=protocol.targets_of(sequences, split, users[split]),
             count=protocol.negatives(split),
-            negatives=NegativeItems(sequences, pool=counted)
-            if weighted and split == "train"
-            else uniform,
+            negatives=_negative_items(protocol, split, sequences, attributes, counted),
         )
         for split in users
     }
@@ -130,7 +131,8 @@ class _Split:
         all_users, all_positions = self.targets
         for part in target_slices(all_positions):
             users, positions = all_users[part], all_positions[part]
-            negatives = self.negatives.draw(users, self.count, generator)
+            targets = rows.sequences.items_at(users, positions)
+            negatives = self.negatives.draw(users, targets, self.count, generator)
             places = generator.integers(self.count + 1, size=len(users))
             yield conform(rows.batch(users, positions, negatives, places), schema, where)
 
@@ -139,6 +141,20 @@ def _counted_interactions(sequences: UserSequences, users: Mapping[str, Integers
     """The items of all interactions but the last ones of users outside train."""
     held_out = [sequences.offsets[users[split] + 1] - 1 for split in users if split != "train"]
     return np.delete(sequences.sequence, np.concatenate([[], *held_out]).astype(np.int64))
+
+
+def _negative_items(
+    protocol: SequenceProtocol,
+    split: str,
+    sequences: UserSequences,
+    attributes: ItemAttributes,
+    counted: Integers,
+) -> NegativeItems:
+    is_weighted = protocol.negative_distribution == "popularity" and split == "train"
+    pool = counted if is_weighted else None
+    if protocol.amazon_negatives == "all":
+        return NegativeItems(sequences, pool=pool)
+    return CategoryNegatives(sequences, attributes.categories, pool=pool)
 
 
 def _describe(
@@ -158,6 +174,12 @@ def _describe(
         "items_without_attributes": attributes.items_without,
         **{f"{split}_sessions": len(part.targets[0]) for split, part in splits.items()},
     }
+    for split, part in splits.items():
+        if isinstance(part.negatives, CategoryNegatives):
+            users, positions = part.targets
+            targets = sequences.items_at(users, positions)
+            share = part.negatives.share_in_category(users, targets, part.count)
+            described[f"{split}_negatives_in_category"] = round(share, 6)
     if "test" in splits:
         described["test_targets_unseen_in_train"] = _unseen_share(sequences, splits)
     return described
@@ -169,5 +191,5 @@ def _unseen_share(sequences: UserSequences, splits: Mapping[str, _Split]) -> flo
     is_train_user[splits["train"].targets[0]] = True
     seen = np.unique(sequences.sequence[is_train_user[sequences.owners]])
     users, positions = splits["test"].targets
-    targets = sequences.sequence[sequences.offsets[users] + positions]
+    targets = sequences.items_at(users, positions)
     return round(float(1 - np.isin(targets, seen).mean()), 6)

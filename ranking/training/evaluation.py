@@ -8,56 +8,39 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ranking.features.spec import CANDIDATES, LABELS, SESSION, FeatureSpec
-from ranking.metrics.ranked_sessions import Array
+from ranking.features.spec import FeatureSpec
+from ranking.metrics.metric_stream import MetricStream
+from ranking.models.scoring import GATE
+from ranking.training.flat_batch import MODEL, POPULARITY, Batch, Codes, FlatBatch, flat_batch
 from ranking.training.segments import Segmentation
-from ranking.training.task_metrics import TaskMetrics
+from ranking.training.session_file import SessionFileWriter
+from ranking.training.session_rows import SessionRows, segment_names
 
-Batch = Mapping[str, Any]
 ScoreFunction = Callable[[Any], Mapping[str, npt.ArrayLike]]
-Flat = npt.NDArray[np.float32]
-Codes = npt.NDArray[np.int64]
 Segments = dict[str, dict[str, Any]]
 
 ALL = "all"
 
 
-class ScoreError(ValueError):
-    """Scores that are no numbers: how many, of which session, and what to do."""
-
-
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """What one pass saw, flat: N candidates of S sessions, padding left out.
+    """The sums that one pass over a split left behind.
 
     Attributes:
-        scores: The model's probabilities `[N]`, by task.
-        labels: 0 or 1, `[N]`, by task.
-        oracle: The true probabilities `[N]`, by task, for tasks of which they are known.
-        popularity: The candidates' popularity `[N]`, where the spec names it.
-        lengths: Candidates of each session, `[S]`.
-        codes: The segment of each session, `[S]` by dimension.
-        segmentation: What the codes stand for.
+        streams: By ranker (`model`, and `oracle` and `popularity` where the data has them) and
+            task.
+        segmentation: What the codes of segments stand for.
     """
 
-    scores: Mapping[str, Flat]
-    labels: Mapping[str, Flat]
-    oracle: Mapping[str, Flat]
-    popularity: Flat | None
-    lengths: Codes
-    codes: Mapping[str, Codes]
+    streams: Mapping[str, Mapping[str, MetricStream]]
     segmentation: Segmentation
 
     def metrics(self) -> dict[str, Segments]:
         """The metrics of the model by task: `{"click": {"all": {...}, "scenario=search": {...}}}`.
 
-        Each segment holds `session_auc`, `session_auc_micro` (all pairs of all sessions count the
-        same), `auc_at_10` and `auc_at_10_skip` (the two readings), `ndcg`, `ndcg_at_10`, `auc`
-        (pooled), `log_loss`, `pcoc`, `ece`, and the counts `sessions`, `sessions_with_auc`
-        (both classes), `sessions_with_positive`, `candidates`, `positives`. NaN where a segment
-        has no such number.
+        Each segment holds what `MetricStream.everything` names.
         """
-        return {task: self._by_segment(self._model(task)) for task in self.scores}
+        return self._by_task(MODEL)
 
     def references(self) -> dict[str, dict[str, Segments]]:
         """The metrics of the rankers `oracle` and `popularity`, each in the form of `metrics`.
@@ -65,20 +48,7 @@ class Evaluation:
         A ranker that the data does not have is left out. Popularity is no probability, so its log
         loss and calibration are NaN.
         """
-        references = {}
-        if self.oracle:
-            references["oracle"] = {
-                task: self._by_segment(TaskMetrics(scores, self.labels[task], self.lengths))
-                for task, scores in self.oracle.items()
-            }
-        if self.popularity is not None:
-            references["popularity"] = {
-                task: self._by_segment(
-                    TaskMetrics(self.popularity, labels, self.lengths, are_probabilities=False)
-                )
-                for task, labels in self.labels.items()
-            }
-        return references
+        return {ranker: self._by_task(ranker) for ranker in self.streams if ranker != MODEL}
 
     def report(self) -> dict[str, Segments]:
         """The form of `metrics`, each segment with one more entry: `references`.
@@ -100,18 +70,13 @@ class Evaluation:
         report = self.report()
         return dict(report) if len(report) > 1 else dict(next(iter(report.values())))
 
-    def per_session(self, task: str) -> dict[str, Array]:
-        """The model's metrics of each session, `[S]` by name; NaN where a session has none."""
-        return self._model(task).per_session
+    def _by_task(self, ranker: str) -> dict[str, Segments]:
+        return {task: self._segments(stream) for task, stream in self.streams[ranker].items()}
 
-    def _model(self, task: str) -> TaskMetrics:
-        return TaskMetrics(self.scores[task], self.labels[task], self.lengths)
-
-    def _by_segment(self, ranking: TaskMetrics) -> Segments:
-        everything = ranking.by_group(np.zeros(len(self.lengths), dtype=np.int64))
-        segments: Segments = {ALL: everything[0]}
-        for dimension, codes in self.codes.items():
-            for code, metrics in ranking.by_group(codes).items():
+    def _segments(self, stream: MetricStream) -> Segments:
+        segments: Segments = {ALL: stream.everything()}
+        for dimension, by_code in stream.by_group().items():
+            for code, metrics in by_code.items():
                 segments[f"{dimension}={self.segmentation.name(dimension, code)}"] = metrics
         return segments
 
@@ -121,15 +86,21 @@ def evaluate(
     batches: Iterable[Batch],
     spec: FeatureSpec,
     vocabulary_folder: str | Path | None = None,
+    *,
+    sessions: SessionFileWriter | None = None,
 ) -> Evaluation:
-    """Scores encoded evaluation batches, each session once, and keeps what metrics need.
+    """Scores encoded evaluation batches, each session once, and adds up what metrics need.
+
+    Memory does not grow with the number of sessions.
 
     Args:
-        score: Maps a batch to `{task: probabilities [B, C]}`, the same tasks for every batch.
+        score: Maps a batch to `{task: probabilities [B, C]}`, the same tasks for every batch. It
+            may add `gate`, `[B, K]` or `[B, C, K]`, for the session file.
         batches: Encoded batches with labels and metadata. Sessions with `candidates_length` 0 are
             padding and left out.
         spec: The fields of the batches.
         vocabulary_folder: Where `<table>.txt` lies, to call segments by their values.
+        sessions: Where to write a row for each session, in their order (see `SessionFile`).
 
     Raises:
         ScoreError: If a score is NaN.
@@ -137,92 +108,35 @@ def evaluate(
             not in the spec.
     """
     segmentation = Segmentation(spec, vocabulary_folder)
-    parts: dict[str, list[npt.NDArray[Any]]] = {}
+    rows = SessionRows(spec, vocabulary_folder)
+    streams: dict[str, dict[str, MetricStream]] = {}
     for batch in batches:
-        for key, values in _flat_batch(score(batch), batch, spec, segmentation).items():
-            parts.setdefault(key, []).append(values)
-    if not any(len(lengths) for lengths in parts.get("lengths", [])):
+        outputs = dict(score(batch))
+        gate = None if GATE in spec.tasks else outputs.pop(GATE, None)
+        flat = flat_batch(outputs, batch, spec)
+        if not len(flat.lengths):
+            continue
+        codes = {name: of[flat.present] for name, of in segmentation.codes(batch).items()}
+        metrics = _add(streams, flat, codes)
+        if sessions is not None:
+            segments = segment_names(segmentation, codes)
+            sessions.write(rows.columns(batch, flat, segments=segments, metrics=metrics, gate=gate))
+    if not streams:
         raise ValueError("There is no session to evaluate: the split is empty.")
-    return _evaluation({key: np.concatenate(part) for key, part in parts.items()}, segmentation)
+    return Evaluation(streams, segmentation)
 
 
-def _flat_batch(
-    scores: Mapping[str, npt.ArrayLike],
-    batch: Batch,
-    spec: FeatureSpec,
-    segmentation: Segmentation,
-) -> dict[str, npt.NDArray[Any]]:
-    """The parts of one batch that metrics need, padding left out, by group and name."""
-    lengths = np.asarray(batch["candidates_length"], dtype=np.int64)
-    present = lengths > 0
-    flat: dict[str, npt.NDArray[Any]] = {"lengths": lengths[present]}
-    for task in _tasks(scores, spec):
-        labels = batch[spec.field(LABELS, task).key]
-        flat[f"labels/{task}"] = _flatten(labels, lengths, f"Labels of task `{task}`")
-        flat[f"scores/{task}"] = _flatten(scores[task], lengths, f"Scores of task `{task}`")
-        _check_scores(flat[f"scores/{task}"], task, batch, spec)
-        if task in spec.roles.oracle:
-            key = spec.field(CANDIDATES, spec.roles.oracle[task]).key
-            flat[f"oracle/{task}"] = _flatten(batch[key], lengths, f"Field `{key}`")
-    if spec.roles.popularity is not None:
-        key = spec.field(CANDIDATES, spec.roles.popularity).key
-        popularity = _flatten(batch[key], lengths, f"Field `{key}`")
-        flat["popularity"] = np.where(np.isnan(popularity), -np.inf, popularity)
-    for dimension, codes in segmentation.codes(batch).items():
-        flat[f"codes/{dimension}"] = codes[present]
-    return flat
-
-
-def _tasks(scores: Mapping[str, npt.ArrayLike], spec: FeatureSpec) -> list[str]:
-    unknown = [task for task in scores if task not in spec.tasks]
-    if unknown or not scores:
-        raise ValueError(
-            f"`score` must return the scores of tasks of spec `{spec.name}`, which has "
-            f"{list(spec.tasks)}. Received: {list(scores)}"
-        )
-    return [task for task in spec.tasks if task in scores]
-
-
-def _flatten(values: npt.ArrayLike, lengths: Codes, what: str) -> Flat:
-    """The first `lengths` `[B]` values of each row of `[B, C]`, one after the other."""
-    padded = np.asarray(values)
-    if padded.ndim != 2 or len(padded) != len(lengths) or padded.shape[1] < lengths.max(initial=0):
-        raise ValueError(
-            f"{what} must have shape [{len(lengths)}, {lengths.max(initial=0)} or more], one per "
-            f"candidate. Received: shape {padded.shape}"
-        )
-    valid = np.arange(padded.shape[1]) < lengths[:, None]
-    return padded[valid].astype(np.float32)
-
-
-def _check_scores(scores: Flat, task: str, batch: Batch, spec: FeatureSpec) -> None:
-    missing = np.flatnonzero(np.isnan(scores))
-    if not len(missing):
-        return
-    lengths = np.asarray(batch["candidates_length"])
-    row = int(np.repeat(np.arange(len(lengths)), lengths)[missing[0]])
-    session = f"row {row} of its batch"
-    if spec.roles.session_id is not None:
-        value = np.asarray(batch[spec.field(SESSION, spec.roles.session_id).key])[row]
-        session = f"`{value.decode('utf-8', 'replace') if isinstance(value, bytes) else value}`"
-    raise ScoreError(
-        f"Scores of task `{task}` must be numbers. Received: {len(missing)} NaN in one batch, the "
-        f"first in session {session}. If training diverged, lower the learning rate or evaluate an "
-        "earlier checkpoint."
-    )
-
-
-def _evaluation(flat: Mapping[str, npt.NDArray[Any]], segmentation: Segmentation) -> Evaluation:
-    def group(prefix: str) -> dict[str, npt.NDArray[Any]]:
-        start = f"{prefix}/"
-        return {k.removeprefix(start): v for k, v in flat.items() if k.startswith(start)}
-
-    return Evaluation(
-        scores=group("scores"),
-        labels=group("labels"),
-        oracle=group("oracle"),
-        popularity=flat.get("popularity"),
-        lengths=flat["lengths"],
-        codes=group("codes"),
-        segmentation=segmentation,
-    )
+def _add(
+    streams: dict[str, dict[str, MetricStream]], flat: FlatBatch, codes: Mapping[str, Codes]
+) -> dict[str, dict[str, npt.NDArray[np.float64]]]:
+    """Adds a batch to the streams -> the model's metrics of each session, by task and name."""
+    metrics = {}
+    for ranker, by_task in flat.scores.items():
+        for task, scores in by_task.items():
+            stream = streams.setdefault(ranker, {}).setdefault(
+                task, MetricStream(are_probabilities=ranker != POPULARITY)
+            )
+            per_session = stream.update(scores, flat.labels[task], flat.lengths, codes)
+            if ranker == MODEL:
+                metrics[task] = per_session
+    return metrics

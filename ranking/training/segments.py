@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ranking.features.spec import BEHAVIORS, CANDIDATES, SESSION, UNKNOWN_ID, FeatureSpec, Field
+from ranking.features.spec import SESSION, UNKNOWN_ID, FeatureSpec, Field
 from ranking.training.id_names import UNKNOWN, id_names
+from ranking.training.occurrence import occurs_in_history
 
 Batch = Mapping[str, Any]
 Codes = npt.NDArray[np.int64]
@@ -107,27 +108,10 @@ def _history_codes(batch: Batch) -> Codes:
 
 
 def _category_reader(spec: FeatureSpec, category: str) -> Callable[[Batch], Codes]:
-    behaviors_key = spec.field(BEHAVIORS, category).key
-    candidates_key = spec.field(CANDIDATES, category).key
-
     def read(batch: Batch) -> Codes:
         lengths = np.asarray(batch["candidates_length"])
-        known = _occur(np.asarray(batch[candidates_key]), np.asarray(batch[behaviors_key]))
+        known = occurs_in_history(batch, spec, category)
         valid = np.arange(known.shape[1]) < lengths[:, None]
         return (2 * (known & valid).sum(axis=1) >= lengths).astype(np.int64)
 
     return read
-
-
-def _occur(
-    candidates: npt.NDArray[np.int32], behaviors: npt.NDArray[np.int32]
-) -> npt.NDArray[np.bool_]:
-    """Whether a candidate's id is among its session's behaviors': `[B, C]`, `[B, T]` -> `[B, C]`.
-
-    Padding and the unknown id stand for no category, so they match nothing.
-    """
-    occur = np.zeros(candidates.shape, dtype=bool)
-    # One behavior at a time: comparing all at once would take B x C x T bytes.
-    for column in behaviors.T:
-        occur |= candidates == column[:, None]
-    return occur & (candidates > UNKNOWN_ID)

@@ -5,14 +5,14 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-Column = pa.Array | npt.NDArray[Any]
+Column: TypeAlias = pa.Array | npt.NDArray[Any]
 
 _DOCUMENT = b"ranking"
 _ROWS_PER_GROUP = 65536
@@ -45,13 +45,14 @@ class SessionFileWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is None and self._waiting:
-            self._write_waiting()
-        if self._writer is not None:
-            self._writer.close()
-        if error is None and self._writer is not None:
-            self._temporary.replace(self.path)
-        else:
+        try:
+            if error is None and self._waiting:
+                self._write_waiting()
+            if self._writer is not None:
+                self._writer.close()
+                if error is None:
+                    self._temporary.replace(self.path)
+        finally:
             self._temporary.unlink(missing_ok=True)
 
     def write(self, columns: Mapping[str, Column]) -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from ranking.models.setting_rules import require, require_choices
+from ranking.setting_rules import require, require_choices
 
 
 @dataclasses.dataclass(frozen=True)

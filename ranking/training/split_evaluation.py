@@ -8,6 +8,7 @@ from ranking.features.prepared_data import PreparedData
 from ranking.features.reading_errors import explained
 from ranking.training.evaluation import Evaluation, ScoreFunction, evaluate
 from ranking.training.run_folder import Run
+from ranking.training.session_file import SessionFileWriter
 
 _SESSIONS_PER_BATCH = 256
 
@@ -36,11 +37,15 @@ class SplitEvaluation:
             replicas=1,
         )
 
-    def __call__(self, score: ScoreFunction) -> Evaluation:
-        """One exact pass over the split.
+    def __call__(
+        self, score: ScoreFunction, sessions: SessionFileWriter | None = None
+    ) -> Evaluation:
+        """One exact pass over the split, which writes a row for each session to `sessions`.
 
         Raises:
             ValueError: If a record cannot be read, or a score is NaN.
         """
         with explained(self._data):
-            return evaluate(score, self._batches, self._run.spec, self._run.vocabularies)
+            return evaluate(
+                score, self._batches, self._run.spec, self._run.vocabularies, sessions=sessions
+            )

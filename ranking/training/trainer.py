@@ -16,11 +16,13 @@ from ranking.models.catalog import build
 from ranking.models.networks import RankingNetworks
 from ranking.training.checkpoints import Checkpoints, Progress
 from ranking.training.divergence import DivergenceError
-from ranking.training.evaluation import Evaluation, ScoreError
+from ranking.training.evaluation import Evaluation
+from ranking.training.flat_batch import ScoreError
 from ranking.training.loop import TrainingLoop
 from ranking.training.optimizers import make_optimizer
 from ranking.training.run_folder import Run
 from ranking.training.score_function import score_function
+from ranking.training.session_file import SessionFileWriter
 from ranking.training.split_evaluation import SplitEvaluation
 
 Observer = Callable[[Progress, Mapping[str, float]], None]
@@ -92,11 +94,14 @@ class Trainer:
         self.checkpoints.restore_best()
         return progress
 
-    def evaluate(self, split: str) -> Evaluation:
-        """One exact pass over `split` with the weights as they are."""
+    def evaluate(self, split: str, sessions: SessionFileWriter | None = None) -> Evaluation:
+        """One exact pass over `split` with the weights as they are.
+
+        `sessions` gets a row for each session.
+        """
         if split not in self._evaluations:
             self._evaluations[split] = SplitEvaluation(self.run, self.data, split)
-        return self._evaluations[split](self._score)
+        return self._evaluations[split](self._score, sessions)
 
     def _restored(self) -> Progress:
         progress = self.checkpoints.restore_newest()

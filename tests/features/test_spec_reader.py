@@ -62,6 +62,12 @@ def test_every_part_of_a_spec_is_read() -> None:
     )
 
 
+def test_the_parent_of_the_category_is_read_and_absent_by_default() -> None:
+    text = edited("category: brand", "category: brand\n  parent_category: item")
+    assert parse_spec(text, "whole.yaml").roles.parent_category == "item"
+    assert "parent_category" not in parse_spec(WHOLE, "whole.yaml").to_json()
+
+
 def test_a_missing_file_names_its_neighbors(tmp_path: Path) -> None:
     (tmp_path / "demo.yaml").write_text(WHOLE)
     with pytest.raises(SpecError, match=r"dmeo\.yaml: .*exists.*Did you mean `demo\.yaml`"):
@@ -209,6 +215,7 @@ MEANINGFUL = [
     ("[item, brand, tags]", "[item, tags, brand]"),
     ("  query: [query]\n", ""),
     ("  category: brand\n", ""),
+    ("category: brand", "category: brand\n  parent_category: item"),
     ("  scenario: kind\n", ""),
     ("  session_id: session_id\n", ""),
     ("  user_id: user_id\n", ""),

@@ -48,7 +48,8 @@ class ModelOracle:
         )
 
     def gate(self, session: int, candidate: int | None) -> np.ndarray:
-        """The gate against the query, or against the target where there is a candidate."""
+        """The gate against the query, or against the target where there is a candidate; without
+        the units that the model was built without."""
         name = "gate_network"
         if candidate is None:
             context = self.hidden(f"{name}.query", self.query(session))
@@ -57,18 +58,28 @@ class ModelOracle:
         gate = self.weights[f"{name}.gate/bias"].copy()
         for i in range(self.batch["behaviors_length"][session]):
             behavior = self.behavior(name, session, i)
-            weight = self.pair_unit(f"{name}.gate/activation_unit", behavior, context)[0]
-            gate += weight * self.pair_unit(f"{name}.gate/gate_unit", behavior, context)
+            weight = 1.0
+            if self.dense_layers(f"{name}.gate/activation_unit"):
+                weight = self.pair_unit(f"{name}.gate/activation_unit", behavior, context)[0]
+            if self.dense_layers(f"{name}.gate/gate_unit"):
+                gate += weight * self.pair_unit(f"{name}.gate/gate_unit", behavior, context)
+            else:
+                gate += weight * behavior @ self.weights[f"{name}.gate/pooled_to_gate/kernel"]
         return gate
 
     def category_gate(self, session: int, candidate: int) -> np.ndarray:
-        field = self.spec.field("candidates", self.spec.roles.category or "")
-        logits = (
-            self.vector(field, (session, candidate)) @ self.weights["gate_network.category/kernel"]
-            + self.weights["gate_network.category/bias"]
-        )
+        logits = self.category_logits(session, candidate)
         shares = np.exp(logits - logits.max())
         return shares / shares.sum()
+
+    def category_logits(
+        self, session: int, candidate: int, *, layer: str = "category", role: str = "category"
+    ) -> np.ndarray:
+        """What a layer of the gate makes of the candidate field with a role."""
+        field = self.spec.field("candidates", getattr(self.spec.roles, role))
+        name = f"gate_network.{layer}"
+        vector = self.vector(field, (session, candidate))
+        return vector @ self.weights[f"{name}/kernel"] + self.weights[f"{name}/bias"]
 
     def behavior(self, network: str, session: int, i: int) -> np.ndarray:
         extras = self.fields("behaviors", session, i, without=self.spec.roles.item)

@@ -1,6 +1,7 @@
 """Two small resolved specs to build models from, and random encoded batches that fit them."""
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,20 @@ def equal_widths_spec() -> FeatureSpec:
     tables = spec.tables | {"term": dataclasses.replace(spec.tables["term"], width=3)}
     roles = dataclasses.replace(spec.roles, user_id=None, session_id=None)
     return dataclasses.replace(spec, tables=tables, roles=roles, **sections)
+
+
+def hierarchy_spec(**changes: Any) -> FeatureSpec:
+    """`search_spec` with a category above the item's, whose vectors are as wide."""
+    spec = search_spec()
+    department = Field("department", specs.BEHAVIORS, "id", "string", table="topic")
+    sections = {
+        name: _sorted((*spec.section(name), dataclasses.replace(department, section=name)))
+        for name in (specs.BEHAVIORS, specs.CANDIDATES)
+    }
+    item = (*spec.roles.item, "department")
+    roles = {"item": item, "parent_category": "department", **changes}
+    roles = dataclasses.replace(spec.roles, **roles)
+    return dataclasses.replace(spec, roles=roles, **sections)
 
 
 def encoded_batch(
@@ -180,4 +195,8 @@ def _labels(*names: str) -> tuple[Field, ...]:
 
 def _fields(section: str, *rows: tuple[str, str, str, dict[str, Any]]) -> tuple[Field, ...]:
     fields = [Field(name, section, kind, dtype, **more) for name, kind, dtype, more in rows]
+    return _sorted(fields)
+
+
+def _sorted(fields: Iterable[Field]) -> tuple[Field, ...]:
     return tuple(sorted(fields, key=lambda field: field.name))

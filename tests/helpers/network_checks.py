@@ -52,26 +52,28 @@ def loss(networks: RankingNetworks, outputs: dict[str, Any], batch: dict[str, An
 
 def gradients(networks: RankingNetworks, batch: dict[str, Any]) -> dict[str, np.ndarray | None]:
     """Gradient of the total loss by variable path; `None` where the loss does not depend on it."""
+    return _pass(networks, batch)[2]
+
+
+def fingerprint(name: str, spec: FeatureSpec, settings: Any, batch: dict[str, Any]) -> list[Any]:
+    """Everything a setting can change: outputs in training, the loss, its terms, its gradients."""
+    networks = small_networks(name, spec, settings)
+    outputs, total, found = _pass(networks, batch)
+    arrays = [(key, np.asarray(value).tobytes()) for key, value in sorted(outputs.items())]
+    steps = [None if gradient is None else gradient.tobytes() for gradient in found.values()]
+    terms = [(term.name, term.weight) for term in networks.losses]
+    return [*arrays, float(total), *terms, *steps, networks.owner_key]
+
+
+def _pass(networks: RankingNetworks, batch: dict[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
+    """Outputs, total loss and gradients by variable path of one step of training."""
     variables = networks.training.trainable_variables
     with tf.GradientTape() as tape:
         outputs = networks.training(inputs_of(networks.training, batch), training=True)
         total = loss(networks, outputs, batch)
     found = tape.gradient(total, [variable.value for variable in variables])
-    return {
+    by_path = {
         variable.path: None if gradient is None else tf.convert_to_tensor(gradient).numpy()
         for variable, gradient in zip(variables, found, strict=True)
     }
-
-
-def fingerprint(name: str, spec: FeatureSpec, settings: Any, batch: dict[str, Any]) -> list[Any]:
-    """Everything a setting can change: shapes of weights, outputs in training, the loss, scores."""
-    networks = small_networks(name, spec, settings)
-    outputs = train_outputs(networks, batch)
-    shapes = [tuple(variable.shape) for variable in networks.training.variables]
-    arrays = [(key, value.tobytes()) for key, value in sorted(outputs.items())]
-    return [*shapes, *arrays, float(loss(networks, outputs, batch)), networks.owner_key]
-
-
-def own_settings(settings_class: type) -> set[str]:
-    """The settings that a class adds to those it inherits."""
-    return set(vars(settings_class).get("__annotations__", ()))
+    return outputs, total, by_path

@@ -20,14 +20,19 @@ def test_every_model_builds_from_its_default_settings():
 
 def test_every_setting_can_be_given_as_text():
     texts = {bool: "true", int: "3", float: "0.5", str: "order"}
+    sparse = {"gate_normalization": "softmax", "gate_top_k": "2", "category_top_k": "2"}
     for entry in MODELS.values():
-        settings = entry.settings_class()
-        for field in dataclasses.fields(settings):
-            value = getattr(settings, field.name)
-            text = texts.get(type(value), "5,3" if isinstance(value, tuple) else value)
+        names = {field.name for field in dataclasses.fields(entry.settings_class)}
+        chosen = {name: text for name, text in sparse.items() if name in names}
+        settings = apply_overrides(entry.settings_class(), chosen)
+        for name in names:
+            value = getattr(settings, name)
+            text = texts.get(type(value), "5,3")
             text = value if isinstance(value, str) and value else text
-            changed = apply_overrides(settings, {field.name: text})
-            assert type(getattr(changed, field.name)) is type(value)
+            changed = apply_overrides(settings, {name: text})
+            assert type(getattr(changed, name)) is type(value)
+        for name in chosen.keys() & {"gate_top_k", "category_top_k"}:
+            assert getattr(apply_overrides(settings, {name: "none"}), name) is None
 
 
 def test_a_misspelled_setting_is_answered_with_its_name():

@@ -2,17 +2,16 @@ import numpy as np
 import pytest
 
 from ranking.models.category_moe import CategoryMoeSettings
-from ranking.models.expert_mixture import ExpertSettings
+from ranking.settings_parser import SettingsError
 from tests.helpers.model_oracle import ModelOracle
-from tests.helpers.model_spec import encoded_batch, recommendation_spec, search_spec, with_garbage
-from tests.helpers.network_checks import (
-    fingerprint,
-    gradients,
-    own_settings,
-    scores,
-    small_networks,
-    train_outputs,
+from tests.helpers.model_spec import (
+    encoded_batch,
+    hierarchy_spec,
+    recommendation_spec,
+    search_spec,
+    with_garbage,
 )
+from tests.helpers.network_checks import gradients, scores, small_networks, train_outputs
 
 SETTINGS = {
     "hidden_size": 5,
@@ -20,7 +19,6 @@ SETTINGS = {
     "experts": 3,
     "expert_hidden_sizes": (7, 2),
 }
-CHANGES = {"experts": 2, "expert_hidden_sizes": (2,), "expert_batch_norm": True}
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +54,36 @@ def test_gradients_reach_every_weight(networks):
         assert gradient is not None and np.abs(gradient).sum() > 0, path
 
 
-def test_every_setting_changes_something():
+def test_the_training_network_shows_the_gate(networks):
     spec, batch = search_spec(), encoded_batch(search_spec())
-    assert set(CHANGES) == own_settings(CategoryMoeSettings) | own_settings(ExpertSettings)
-    before = fingerprint("category_moe", spec, CategoryMoeSettings(**SETTINGS), batch)
-    for name, value in CHANGES.items():
-        changed = CategoryMoeSettings(**(SETTINGS | {name: value}))
-        assert fingerprint("category_moe", spec, changed, batch) != before, name
+    gate, oracle = train_outputs(networks, batch)["gate"], ModelOracle(spec, networks, batch)
+    assert gate.shape == (5, 3, 3)
+    for session, length in enumerate(batch["candidates_length"]):
+        for candidate in range(length):
+            expected = oracle.category_gate(session, candidate)
+            np.testing.assert_allclose(gate[session, candidate], expected, rtol=1e-5)
+
+
+def test_a_hierarchy_needs_its_parent_category():
+    with pytest.raises(SettingsError, match="`hsc_weight` must be 0.*`roles: parent_category`"):
+        small_networks("category_moe", search_spec(), CategoryMoeSettings(hsc_weight=0.1))
+
+
+def test_one_gate_for_both_levels_needs_vectors_of_one_width():
+    spec = hierarchy_spec(parent_category="item")  # 5 wide, where the category is 3 wide.
+    settings = CategoryMoeSettings(hsc_weight=0.1, top_category_gate="shared")
+    with pytest.raises(SettingsError, match="`top_category_gate` must be separate.* 3 and 5"):
+        small_networks("category_moe", spec, settings)
+
+
+def test_a_parent_category_alone_changes_nothing():
+    spec, batch = hierarchy_spec(), encoded_batch(hierarchy_spec())
+    without = hierarchy_spec(parent_category=None)
+    found = [
+        scores(small_networks("category_moe", each, CategoryMoeSettings(**SETTINGS)), batch)
+        for each in (spec, without)
+    ]
+    np.testing.assert_array_equal(*found)
 
 
 def test_there_is_no_gate_and_the_reason_is_given(networks):

@@ -1,17 +1,25 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from ranking.layers.behavior_cropping import BehaviorCropping
+from ranking.layers.behavior_masking import BehaviorMasking
+from ranking.layers.behavior_reordering import BehaviorReordering
+from ranking.layers.random_augmentation import RandomAugmentation
 from ranking.models.contrastive import (
     ContrastiveSettings,
+    augmented_view,
     behavior_masking,
     contrastive_outputs,
     contrastive_term,
     owner_key,
 )
-from tests.helpers.model_spec import recommendation_spec, search_spec
-from tests.helpers.network_checks import own_settings
+from ranking.models.embedded_session import embed_session
+from ranking.settings_parser import SettingsError
+from tests.helpers.model_spec import encoded_batch, recommendation_spec, search_spec
 
 CHANCE = np.random.default_rng(5)
 SESSIONS, CANDIDATES, EXPERTS = 7, 3, 5
@@ -22,16 +30,6 @@ OWNER = np.array([2, 2, 5, 5, 11, 13, 13])
 LENGTHS = np.array([3, 2, 1, 3, 1, 2, 0])  # The last session is padding.
 MASK = np.arange(CANDIDATES) < LENGTHS[:, None]
 BASE = {"experts": EXPERTS, "negatives": 11}
-CHANGES = {
-    "contrastive_weight": 0.7,
-    "mask_probability": 0.3,
-    "mask_keep_one": True,
-    "negatives": 2,
-    "mask_negatives": True,
-    "negative_exclusion": "none",
-    "positive_in_denominator": False,
-    "contrastive_stop_gradient": "masked",
-}
 
 
 def outputs_of(gate=GATE, masked_gate=MASKED_GATE, **changes):
@@ -52,28 +50,6 @@ def drawn_rows(outputs, gate=GATE):
         anchor: {int(np.abs(rows - vector).sum(axis=1).argmin()) for vector in negatives[anchor]}
         for anchor in np.flatnonzero(outputs["anchors_mask"])
     }
-
-
-def fingerprint(**changes):
-    """Everything a setting can change."""
-    settings = ContrastiveSettings(**(BASE | {"mask_probability": 0.7} | changes))
-    keras.utils.set_random_seed(3)
-    masking, gate, masked_gate = behavior_masking(settings), tf.constant(GATE), tf.constant(GATE)
-    with tf.GradientTape() as tape:
-        tape.watch([gate, masked_gate])
-        outputs = contrastive_outputs(gate, masked_gate, OWNER, MASK, settings)
-        term = contrastive_term(settings)
-        total, _ = term.function(outputs, {})
-    found = [str(gradient) for gradient in tape.gradient(total, [gate, masked_gate])]
-    return [str(masking(MASK, training=True)), term.weight, float(total), *found]
-
-
-def test_every_setting_changes_something():
-    assert set(CHANGES) == own_settings(ContrastiveSettings)
-    before = fingerprint()
-    assert before == fingerprint()
-    for name, value in CHANGES.items():
-        assert fingerprint(**{name: value}) != before, name
 
 
 def test_the_term_matches_loops_over_equation_10():
@@ -151,6 +127,49 @@ def test_masking_takes_its_settings():
     assert kept.any(axis=1).all() and kept.sum() < 300
 
 
+def view_of(spec, **changes):
+    """A session's mask, whether each place kept its item in the view, and the view's mask."""
+    keras.utils.set_random_seed(5)
+    session = embed_session(spec, encoded_batch(spec, sessions=101))
+    items, view = [], augmented_view(spec, session, ContrastiveSettings(**changes))
+    if view.items is not None:
+        items = (np.asarray(view.items) == np.asarray(session.behaviors)).all(axis=-1)
+    return np.asarray(session.behaviors_mask), items, np.asarray(view.behaviors_mask)
+
+
+@pytest.fixture
+def in_training(monkeypatch):
+    """Layers called outside a network act as in training."""
+    for layer in (BehaviorMasking, BehaviorCropping, BehaviorReordering, RandomAugmentation):
+        monkeypatch.setattr(layer, "call", functools.partialmethod(layer.call, training=True))
+
+
+@pytest.mark.usefixtures("in_training")
+def test_every_augmentation_makes_its_view():
+    spec = search_spec()
+    mask, items, kept = view_of(spec, mask_probability=0.5)
+    assert len(items) == 0 and 0 < kept.sum() < mask.sum()
+    mask, items, kept = view_of(spec, augmentation="crop", crop_share=0.5)
+    lengths = mask.sum(axis=1)
+    expected = np.maximum(lengths // 2, np.minimum(lengths, 1))
+    assert len(items) == 0
+    np.testing.assert_array_equal(kept.sum(axis=1), expected)
+    mask, items, kept = view_of(spec, augmentation="reorder", reorder_share=1.0)
+    np.testing.assert_array_equal(kept, mask)
+    assert not items[mask].all() and items[~mask].all()
+    mask, items, kept = view_of(spec, augmentation="random", mask_probability=0.5)
+    changed = [~items.all(axis=1), (kept != mask).any(axis=1)]
+    assert all(part.any() for part in changed) and not (changed[0] & changed[1]).any()
+
+
+@pytest.mark.parametrize("augmentation", ["reorder", "random"])
+def test_an_order_that_no_gate_sees_is_refused(augmentation):
+    with pytest.raises(
+        SettingsError, match="`augmentation` must be mask or crop.* beside the item"
+    ):
+        view_of(recommendation_spec(), augmentation=augmentation)
+
+
 @pytest.mark.parametrize(
     ("exclusion", "of_search", "of_recommendation"),
     [("auto", "user_id", None), ("session", None, None), ("none", None, None)],
@@ -174,6 +193,9 @@ def test_excluding_unknown_users_is_refused():
         ("contrastive_weight", -0.1),
         ("contrastive_weight", float("inf")),
         ("mask_probability", 1.0),
+        ("augmentation", "drop"),
+        ("crop_share", 0.0),
+        ("reorder_share", 1.1),
         ("negatives", 0),
         ("negative_exclusion", "users"),
         ("contrastive_stop_gradient", "both"),

@@ -6,6 +6,7 @@ from tests.helpers.model_spec import (
     ITEM_WIDTH,
     QUERY_WIDTH,
     encoded_batch,
+    hierarchy_spec,
     recommendation_spec,
     search_spec,
     with_garbage,
@@ -33,6 +34,19 @@ def test_parts_without_fields_are_none():
     assert session.category is None
     assert [part.shape[-1] for part in session.behavior_parts] == [ITEM_WIDTH]
     assert [part.shape[-1] for part in session.other_parts] == [1]
+
+
+def test_a_parent_category_is_that_of_its_field_where_it_is_known():
+    spec, batch = hierarchy_spec(), encoded_batch(hierarchy_spec())
+    batch["candidates_department"][0] = [1, 5, 7]  # The first one is unknown.
+    session = embedded(spec, batch)
+    assert session.parent_category.shape == (5, 3, 3)
+    np.testing.assert_array_equal(session.parent_category_mask[0], [False, True, True])
+    assert not (
+        np.asarray(session.parent_category_mask) & ~np.asarray(session.candidates_mask)
+    ).any()
+    session = embedded(search_spec(), encoded_batch(search_spec()))
+    assert session.parent_category is session.parent_category_mask is None
 
 
 def test_masks_follow_the_lengths():

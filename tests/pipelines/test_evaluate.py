@@ -14,7 +14,9 @@ from ranking.models.catalog import MODELS, build
 from ranking.sources.session_source import SessionSource
 from ranking.training.checkpoints import Checkpoints, Progress
 from ranking.training.run_folder import Run, open_run, start_run
+from ranking.training.session_file import SessionFile
 from ranking.training.settings import TrainingSettings
+from tests.helpers.one_error import assert_one_error
 from tests.helpers.run_main import program_runner
 from tests.helpers.small_runs import small_data, small_run
 from tests.helpers.small_spec import small_sessions, small_spec
@@ -107,6 +109,20 @@ def test_the_numbers_are_written_beside_the_run(run_main, tmp_path):
     metrics = json.loads(path.read_text(encoding="utf-8"))
     assert metrics["train"]["all"]["sessions"] == 97 and metrics["simulated"] is True
     assert "metrics: " in out and path.name in out
+    path = tmp_path / "run" / "sessions-data-train.parquet"
+    sessions = SessionFile(path)
+    assert "sessions: " in out and path.name in out
+    assert len(sessions) == 97
+    assert sessions.document["split"] == "train" and sessions.document["simulated"] is True
+    assert sessions.document["data"] == str(tmp_path / "data")
+
+
+def test_numbers_and_sessions_of_other_places_lie_side_by_side(run_main, tmp_path):
+    code, _, err = run_main(f"--out={tmp_path / 'results' / 'mine.json'}")
+    assert code == 0, err
+    names = sorted(path.name for path in (tmp_path / "results").iterdir())
+    assert names == ["mine.json", "sessions-data-test.parquet"]
+    assert not list(tmp_path.glob("run/sessions*"))
 
 
 def _change(path, change):
@@ -161,12 +177,9 @@ CHECKPOINT = "run/checkpoints/step-00000000"
 )
 def test_bad_input_is_one_clear_error(run_main, tmp_path, damage, message):
     damage(tmp_path)
-    code, _, err = run_main()
-    lines = [line for line in err.splitlines() if line.startswith("error: ")]
-    assert code == 1
-    assert len(lines) == 1 and message in lines[0]
-    assert "Traceback" not in err
-    assert not list(tmp_path.glob("run/evaluation*"))
+    assert_one_error(run_main(), message)
+    for left in ("evaluation*", "sessions*", ".*"):
+        assert not list(tmp_path.glob(f"run/{left}"))
 
 
 def test_a_folder_is_no_place_for_numbers(run_main, tmp_path):

@@ -12,6 +12,7 @@ from rich.console import Console
 from pipelines import prepare as program
 from pipelines.preparation_progress import PreparationProgress
 from ranking.features.prepared_data import read_prepared
+from tests.helpers.one_error import assert_one_error
 from tests.helpers.run_main import program_runner
 from tests.helpers.small_spec import small_sessions, small_spec
 
@@ -116,12 +117,7 @@ def test_simulated_sessions_are_called_simulated(run: Run, tmp_path: Path) -> No
 def test_a_mistake_is_one_line(
     run: Run, logs: Sequence[str], arguments: list[str], message: str, tmp_path: Path
 ) -> None:
-    code, _, err = run(*logs, *arguments)
-    lines = [line for line in err.splitlines() if line.startswith("error: ")]
-    assert code == 1
-    assert len(lines) == 1 and message in lines[0]
-    assert "Traceback" not in err
-    assert not (tmp_path / "data").exists()
+    assert_one_error(run(*logs, *arguments), message, tmp_path / "data")
 
 
 @pytest.mark.parametrize(
@@ -141,7 +137,7 @@ def test_a_mistake_in_the_spec_is_one_line(
     spec.write_text(text.replace(old, new, 1), encoding="utf-8")
     sessions = [f"--option={split}_sessions=40" for split in ("train", "validation", "test")]
     result = run("--source=simulator", f"--spec={spec}", f"--data={tmp_path / 'data'}", *sessions)
-    _assert_one_line(result, message, tmp_path)
+    assert_one_error(result, message, tmp_path / "data")
 
 
 def _without(name: str) -> Callable[[pa.Table], pa.Table]:
@@ -183,12 +179,13 @@ def test_a_bad_session_is_one_line(
 ) -> None:
     path = tmp_path / "logs" / "train" / "part.parquet"
     pq.write_table(change(pq.read_table(path)), path)
-    _assert_one_line(run(*logs), message, tmp_path)
+    assert_one_error(run(*logs), message, tmp_path / "data")
 
 
 def test_a_file_that_is_no_table_is_one_line(run: Run, logs: Sequence[str], tmp_path: Path) -> None:
     (tmp_path / "logs" / "train" / "part.parquet").write_text("no table", encoding="utf-8")
-    _assert_one_line(run(*logs), "part.parquet is not a whole Parquet file: ", tmp_path)
+    result = run(*logs)
+    assert_one_error(result, "part.parquet is not a whole Parquet file: ", tmp_path / "data")
 
 
 @pytest.mark.parametrize(
@@ -198,16 +195,7 @@ def test_a_file_that_is_no_table_is_one_line(run: Run, logs: Sequence[str], tmp_
 def test_a_data_folder_that_cannot_be_is_one_line(
     run: Run, logs: Sequence[str], data: str, message: str, tmp_path: Path
 ) -> None:
-    _assert_one_line(run(*logs, f"--data={tmp_path / data}"), message, tmp_path)
-
-
-def _assert_one_line(result: tuple[int, str, str], message: str, folder: Path) -> None:
-    code, _, err = result
-    lines = [line for line in err.splitlines() if line.startswith("error: ")]
-    assert code == 1
-    assert len(lines) == 1 and message in lines[0]
-    assert "Traceback" not in err
-    assert not (folder / "data").exists() and not list(folder.glob(".*"))
+    assert_one_error(run(*logs, f"--data={tmp_path / data}"), message, tmp_path / "data")
 
 
 def test_option_values_may_hold_an_equals_sign() -> None:

@@ -5,12 +5,15 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipelines import train as program
 from ranking.features.prepared_data import PreparedData
 from ranking.training.checkpoints import checkpoint_steps
+from ranking.training.session_file import SessionFile, SessionFileWriter
 from ranking.training.settings import PRESETS
+from tests.helpers.one_error import assert_one_error
 from tests.helpers.run_main import program_runner
 from tests.helpers.small_runs import small_data
 
@@ -56,6 +59,7 @@ def test_a_run_leaves_all_that_is_needed_to_go_on(run: Run, tmp_path: Path) -> N
         "vocabularies",
         "checkpoints",
         "metrics.json",
+        "sessions-test.parquet",
         "tensorboard",
         "export",
     }
@@ -63,14 +67,23 @@ def test_a_run_leaves_all_that_is_needed_to_go_on(run: Run, tmp_path: Path) -> N
     assert settings["model_settings"]["hidden_sizes"] == [7]
     assert settings["training_settings"]["learning_rate"] == 0.02
     metrics = _json(folder / "metrics.json")
+    sessions = SessionFile(folder / "sessions-test.parquet")
+    assert len(sessions) == 13 and sessions.tasks == ("click",)
+    mean = np.nanmean(sessions.column("click.session_auc"))
+    assert mean == pytest.approx(metrics["test"]["all"]["session_auc"], rel=1e-12)
+    named = ("model", "model_settings", "training_settings", "seed", "data", "manifest_sha256")
+    assert sessions.document == {name: settings[name] for name in named} | {
+        "split": "test",
+        "simulated": True,
+    }
     steps = metrics["train"]["steps"]
     assert metrics["test"]["all"]["sessions"] == 13
     assert metrics["train"]["best_step"] == steps == metrics["history"][0]["step"]
     assert checkpoint_steps(folder / "checkpoints") == [steps]
     assert list((folder / "tensorboard").glob("events.out.tfevents.*"))
     assert (folder / "export" / "1" / "saved_model.pb").is_file()
-    for words in ("weights", "epoch 1: loss", "session AUC", "metrics: ", "export: ", "time: "):
-        assert words in out
+    words = ("weights", "epoch 1: loss", "session AUC", "metrics: ", "sessions: ", "export: ")
+    assert all(word in out for word in (*words, "time: "))
 
     code, _, err = run()
     assert code == 1 and "already holds a finished run. Choose another --out, or add" in err
@@ -102,7 +115,23 @@ def test_a_run_that_diverges_says_when_and_what_to_do(run: Run, tmp_path: Path) 
     assert "error: Training must stay within finite numbers. Received: " in err
     assert "step" in err and "Lower `learning_rate` (now 1e+30), and train again" in err
     assert not (tmp_path / "run" / "metrics.json").exists()
+    assert not list((tmp_path / "run").glob("*sessions*"))
     assert len(checkpoint_steps(tmp_path / "run" / "checkpoints")) <= 1
+
+
+def _full_disk(self: SessionFileWriter) -> None:
+    raise OSError(28, "No space left on device", str(self.path))
+
+
+@pytest.mark.slow
+def test_a_run_whose_sessions_cannot_be_written_is_not_finished(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SessionFileWriter, "_write_waiting", _full_disk)
+    result = run("--max_steps=1")
+    assert_one_error(result, "sessions-test.parquet: No space left on device.")
+    assert not (tmp_path / "run" / "metrics.json").exists()
+    assert not list((tmp_path / "run").glob("*sessions*")) + list((tmp_path / "run").glob(".*"))
 
 
 def _truncate(data: Path, shard: str) -> None:
@@ -145,7 +174,7 @@ def test_bad_data_are_one_clear_error(
     run: Run, data: Path, tmp_path: Path, damage: Callable[[Path], None], message: str
 ) -> None:
     damage(data)
-    _assert_one_error(run("--max_steps=1"), message, tmp_path)
+    assert_one_error(run("--max_steps=1"), message, tmp_path / "run")
 
 
 @pytest.mark.parametrize(
@@ -176,23 +205,15 @@ def test_bad_data_are_one_clear_error(
 def test_a_mistake_is_one_clear_error(
     run: Run, tmp_path: Path, flags: list[str], message: str
 ) -> None:
-    _assert_one_error(run("--max_steps=1", *flags), message, tmp_path)
-
-
-def _assert_one_error(result: tuple[int, str, str], message: str, folder: Path) -> None:
-    code, _, err = result
-    lines = [line for line in err.splitlines() if line.startswith("error: ")]
-    assert code == 1
-    assert len(lines) == 1 and message in lines[0]
-    assert "Traceback" not in err
-    assert not (folder / "run").exists()
-    assert not list(folder.glob(".*"))
+    assert_one_error(run("--max_steps=1", *flags), message, tmp_path / "run")
 
 
 def test_an_empty_folder_is_no_data(run: Run, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     result = run(f"--data={tmp_path / 'empty'}")
-    _assert_one_error(result, "empty is not a prepared folder: it is empty. Make one", tmp_path)
+    assert_one_error(
+        result, "empty is not a prepared folder: it is empty. Make one", tmp_path / "run"
+    )
 
 
 @pytest.mark.parametrize(
@@ -208,7 +229,7 @@ def test_an_out_folder_that_cannot_be_is_one_clear_error(
     run: Run, data: Path, tmp_path: Path, out: str, message: str, flag: str
 ) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    _assert_one_error(run(f"--out={tmp_path / out}", flag), message, tmp_path)
+    assert_one_error(run(f"--out={tmp_path / out}", flag), message, tmp_path / "run")
     assert (data / "manifest.json").is_file() and (tmp_path / "file").is_file()
 
 
@@ -216,4 +237,6 @@ def test_an_out_folder_that_may_not_be_written_to_is_one_clear_error(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ranking.features.whole_folder.os.access", lambda path, mode: False)
-    _assert_one_error(run(), f"run cannot be made: {tmp_path} may not be written to", tmp_path)
+    assert_one_error(
+        run(), f"run cannot be made: {tmp_path} may not be written to", tmp_path / "run"
+    )

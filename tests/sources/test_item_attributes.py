@@ -26,12 +26,29 @@ def test_brand_category_and_others_follow_the_places_in_the_lists(tmp_path):
     name = list(read.names).__getitem__
     assert [name(brand) for brand in read.brands] == ["1", "", "5", "", "", ""]
     assert [name(category) for category in read.categories] == ["3", "3", "", "3", "", ""]
+    assert [name(parent) for parent in read.parents] == ["2", "2", "", "", "", ""]
     others = [
         [name(other) for other in read.others[start:end]]
         for start, end in zip(read.offsets, read.offsets[1:], strict=False)
     ]
     assert others == [["2", "3"], ["2", "4", "3"], [], ["3"], [], []]
     assert read.items_without == 2
+
+
+def test_the_category_above_is_the_highest_that_tells_items_apart(tmp_path):
+    lists = {item: ["all", f"top {item in 'ab'}", "mid", "leaf"] for item in "abcd"}
+    lists |= {
+        "e": ["brand", "all", "top True"],  # Its category is the highest one.
+        "f": ["all"],
+        "g": ["all", "top True", "leaf", "all", "top False", "leaf"],  # Two paths.
+        "h": ["all", "top True", "all", "top True"],  # The same path twice.
+        "i": ["all", "leaf"],
+        "j": ["all", "top False", "other"],
+    }
+    read = _read(tmp_path, lists, "abcdefghij")
+    found = [read.names[parent] for parent in read.parents]
+    above = ["top True"] * 2 + ["top False"] * 2
+    assert found == [*above, "", "", "top True", "", "", "top False"]
 
 
 def test_none_is_the_empty_string_and_the_first_name(tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ranking.features.spec_reader import read_spec
+from ranking.features.spec_reader import parse_spec, read_spec
 from ranking.sources.catalog import open_source
 from ranking.sources.session_table import arrow_schema
 from ranking.sources.source_error import SourceError
@@ -120,6 +120,43 @@ def test_negatives_are_as_many_as_told_distinct_and_never_the_users(
             assert not set(negatives) & set(sequences[session["user_id"]])
 
 
+def test_negatives_may_be_of_the_targets_category(folder, sequences):
+    options = {"train_negatives": "3", "test_negatives": "6", "amazon_negatives": "same_category"}
+    source = _open(folder, **options)
+    for split, sessions in _everything(source).items():
+        counts = []
+        for session in sessions:
+            leaf = (_attributes(_positive(session)["item"]) or [None])[-1]
+            own = set(sequences[session["user_id"]])
+            left = [item for item in ITEMS if item not in own and leaf in _attributes(item)]
+            negatives = [c for c in session["candidates"] if not c["purchase"]]
+            assert not own & set(_items(negatives))
+            counts.append(sum(entry["category"] == leaf for entry in negatives if leaf))
+            assert counts[-1] == min(len(left), len(negatives))
+        share = sum(counts) / sum(len(s["candidates"]) - 1 for s in sessions)
+        assert source.description[f"{split}_negatives_in_category"] == pytest.approx(
+            share, abs=1e-6
+        )
+    assert source.description["amazon_negatives"] == "same_category"
+
+
+def test_a_spec_may_ask_for_the_category_above(folder):
+    text = (ROOT / "feature_specs" / "user_sequences.yaml").read_text()
+    brand = "  brand: {table: attribute, optional: true}\n"
+    text = text.replace(brand, brand + brand.replace("brand", "parent_category"))
+    text = text.replace("item: [item, category,", "item: [item, category, parent_category,")
+    text = text.replace(
+        "  category: category\n", "  category: category\n  parent_category: parent_category\n"
+    )
+    spec = parse_spec(text, "hierarchy.yaml")
+    assert spec.roles.parent_category == "parent_category"
+    source = open_source("user_sequences", spec, str(folder), {"test_share": "0.3"}, 3)
+    rows = [row for batch in source.splits["test"]() for row in batch.to_pylist()]
+    for entry in (entry for row in rows for entry in row["behaviors"] + row["candidates"]):
+        tops = [name for name in _attributes(entry["item"]) if name.startswith("top")]
+        assert entry["parent_category"] == (tops[0] if tops else None)
+
+
 def test_the_place_of_the_positive_says_nothing(folder):
     sessions = _sessions(_open(folder, train_negatives="3"), "train")
     places = [[c["purchase"] for c in session["candidates"]].index(1) for session in sessions]
@@ -219,6 +256,8 @@ def test_the_description_counts_test_targets_that_train_never_saw(tmp_path):
 def test_errors_name_option_or_users(folder, tmp_path):
     with pytest.raises(SourceError, match="`test_negatives` must be at most"):
         _open(folder, test_negatives="30")
+    with pytest.raises(SourceError, match="`amazon_negatives` .* one of all, same_category"):
+        _open(folder, amazon_negatives="category")
     with pytest.raises(SourceError, match="`targets` .* must be one of all, last"):
         _open(folder, targets="first")
     (tmp_path / "Tiny_item2attributes.json").write_text("{}")

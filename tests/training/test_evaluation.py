@@ -1,9 +1,11 @@
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 
-from ranking.training.evaluation import ScoreError, evaluate
+from ranking.training.evaluation import evaluate
+from ranking.training.session_file import SessionFile, SessionFileWriter
 from tests.helpers.evaluation_batches import encoded_batch, evaluation_spec
 from tests.helpers.metric_oracles import loop_auc
 
@@ -105,7 +107,18 @@ def test_batching_and_padding_sessions_never_matter(evaluation, batches):
         for batch in batches
         for row in range(len(batch["scenario"]))
     ]
-    np.testing.assert_equal(_evaluate(small).document(), evaluation.document())
+    expected = _leaves(evaluation.document())
+    assert len(expected) > 300
+    assert _leaves(_evaluate(small).document()) == pytest.approx(expected, rel=1e-12, nan_ok=True)
+
+
+def _leaves(document, path=""):
+    """The numbers of nested dictionaries by where they stand."""
+    if not isinstance(document, dict):
+        return {path: document}
+    return {
+        k: v for name, part in document.items() for k, v in _leaves(part, f"{path}/{name}").items()
+    }
 
 
 def test_oracle_scores_with_the_true_probabilities(evaluation, batches):
@@ -156,43 +169,56 @@ def test_document_names_tasks_only_where_there_are_several(evaluation, batches):
     np.testing.assert_equal(evaluation.document(), evaluation.report())
 
 
-def test_single_sessions_keep_their_order(evaluation, batches):
-    aucs = evaluation.per_session("click")["session_auc"]
-    expected = [loop_auc(session) for session in _sessions(batches)]
-    np.testing.assert_allclose(aucs, expected, rtol=1e-12)
+@pytest.mark.parametrize("experts", [None, 3])
+def test_every_session_has_a_row_in_their_order(batches, tmp_path, experts):
+    def score(batch):
+        rows = len(batch["scenario"])
+        gate = {} if experts is None else {"gate": np.full((rows, experts), rows / 7)}
+        return _score(batch) | gate
+
+    with SessionFileWriter(tmp_path / "sessions.parquet", {"model": "hint"}) as writer:
+        evaluation = evaluate(score, batches, evaluation_spec(), sessions=writer)
+    file = SessionFile(tmp_path / "sessions.parquet")
+    numbers = [f"{seed}-{n}" for seed, size in ((1, 31), (2, 29), (3, 5)) for n in range(size)]
+    assert file.column("session_id").tolist() == numbers
+    aucs = [loop_auc(session) for session in _sessions(batches)]
+    np.testing.assert_allclose(file.column("click.session_auc"), aucs, rtol=1e-12)
+    scores = [score for session in _sessions(batches, "order") for score, _ in session]
+    np.testing.assert_array_equal(file.lists("order.scores")[0], scores)
+    assert file.tasks == ("click", "order")
+    assert ("gate" in file) == (experts is not None)
+    if experts is not None:
+        expected = np.repeat([31 / 7, 29 / 7, 8 / 7], [31, 29, 5]).astype(np.float32)
+        np.testing.assert_array_equal(file.gates(), np.stack([expected] * 3, axis=1))
+    np.testing.assert_equal(evaluation.document(), _evaluate(batches).document())
 
 
-def test_nan_scores_name_the_session(batches):
-    def broken(batch):
-        scores = np.full(batch["labels_click"].shape, 0.5)
-        scores[7, 0] = np.nan
-        return {"click": scores}
-
-    with pytest.raises(ScoreError, match="`click` must be numbers. .* first in session `1-7`"):
-        evaluate(broken, batches, evaluation_spec())
-
-
-def test_nan_scores_of_padding_are_no_error(batches):
-    def padded(batch):
-        valid = np.arange(batch["labels_click"].shape[1]) < batch["candidates_length"][:, None]
-        return {"click": np.where(valid, 0.5, np.nan)}
-
-    metrics = evaluate(padded, batches, evaluation_spec()).metrics()
-    assert metrics["click"]["all"]["session_auc"] == 0.5
+def test_rows_add_up_to_the_segments(evaluation, batches, tmp_path):
+    with SessionFileWriter(tmp_path / "sessions.parquet", {}) as writer:
+        evaluate(_score, batches, evaluation_spec(), sessions=writer)
+    file = SessionFile(tmp_path / "sessions.parquet")
+    metrics = evaluation.metrics()["order"]
+    for dimension in file.dimensions:
+        names = file.column(f"segment.{dimension}")
+        for name in set(names):
+            values = file.column("order.ndcg")[names == name]
+            expected = metrics[f"{dimension}={name}"]
+            assert len(values) == expected["sessions"]
+            assert np.mean(values[~np.isnan(values)]) == pytest.approx(expected["ndcg"], rel=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("score", "message"),
-    [
-        (lambda batch: {"clicks": batch["labels_click"]}, r"\['click', 'order'\].*\['clicks'\]"),
-        (lambda batch: {}, r"must return the scores of tasks .* Received: \[\]"),
-        (lambda batch: {"click": np.ones(31)}, r"`click` must have shape \[31, 13 or more\]"),
-        (lambda batch: {"click": np.ones((31, 2))}, r"Received: shape \(31, 2\)"),
-    ],
-)
-def test_wrong_scores_are_one_clear_error(batches, score, message):
-    with pytest.raises(ValueError, match=message):
-        evaluate(score, batches, evaluation_spec())
+def test_batches_of_padding_alone_are_left_out(evaluation, batches):
+    found = _evaluate([encoded_batch(0, 1, empty=3), *batches])
+    np.testing.assert_equal(found.document(), evaluation.document())
+
+
+def test_a_task_may_be_called_gate():
+    spec = evaluation_spec(oracle={})
+    spec = dataclasses.replace(spec, labels=(dataclasses.replace(spec.labels[0], name="gate"),))
+    batch = encoded_batch(31, 1)
+    batch["labels_gate"] = batch.pop("labels_click")
+    metrics = evaluate(lambda batch: {"gate": _score(batch)["click"]}, [batch], spec).metrics()
+    assert set(metrics) == {"gate"}
 
 
 @pytest.mark.parametrize("nothing", [[], [encoded_batch(0, 1, empty=3)]])

@@ -34,10 +34,15 @@ def test_gate_and_score_read_their_part_of_the_batch(networks):
 def test_weights_are_read_when_it_is_called():
     dense = keras.layers.Dense(1, use_bias=False)
     price = keras.Input((1,), name="price")
-    networks = types.SimpleNamespace(
-        score=keras.Model({"price": price}, {"click": dense(price)}), gate=None
-    )
+    score = keras.Model({"price": price}, {"click": dense(price)})
+    networks = types.SimpleNamespace(training=score, score=score, gate=None)
     score = score_function(networks)
     for weight in (3.0, 5.0):
         dense.kernel.assign([[weight]])
         assert float(score({"price": np.ones((1, 1), np.float32)})["click"][0, 0]) == weight
+
+
+def test_the_gate_comes_beside_the_scores(networks):
+    visits = np.array([3, 5], np.float32)
+    batch = {"visits": visits, "candidates_price": np.ones((2, 7), np.float32)}
+    np.testing.assert_array_equal(score_function(networks)(batch)["gate"], visits[:, None])

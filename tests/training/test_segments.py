@@ -15,6 +15,7 @@ def _category_batch(behaviors, candidates, lengths):
     batch = encoded_batch(len(lengths), seed=1)
     batch["behaviors_category"] = np.array(behaviors, dtype=np.int32)
     batch["candidates_category"] = np.array(candidates, dtype=np.int32)
+    batch["behaviors_length"] = np.full(len(lengths), len(behaviors[0]), dtype=np.int32)
     batch["candidates_length"] = np.array(lengths, dtype=np.int32)
     return batch
 

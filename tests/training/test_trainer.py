@@ -13,7 +13,7 @@ import tensorflow as tf
 from ranking.features.prepared_data import PreparedData, PreparedDataError, read_prepared
 from ranking.training.checkpoints import Progress, checkpoint_steps
 from ranking.training.divergence import DivergenceError
-from ranking.training.evaluation import ScoreError
+from ranking.training.flat_batch import ScoreError
 from ranking.training.trainer import Trainer, load_networks
 from tests.helpers.logical_devices import two_replicas
 from tests.helpers.small_runs import small_data, small_run, started

@@ -1,4 +1,4 @@
-"""Checks that the settings of every model share."""
+"""Checks that settings of models and of training share."""
 
 import typing
 from collections.abc import Iterable

@@ -3,7 +3,7 @@ from typing import Literal
 
 import pytest
 
-from ranking.models.setting_rules import require, require_choices, require_sizes
+from ranking.setting_rules import require, require_choices, require_sizes
 from ranking.settings_parser import SettingsError
 
 

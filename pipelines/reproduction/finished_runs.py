@@ -1,0 +1,111 @@
+"""Whether runs that are there already are those that are asked for."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.reproduction.planned_run import PlannedRun
+from pipelines.reproduction.run_record import read_record
+from pipelines.reproduction.system_settings import asked_settings
+from ranking.features.prepared_data import MANIFEST_FILE, file_sha256
+from ranking.models.catalog import model_entry
+from ranking.settings_parser import parse_assignment
+from ranking.training.run_folder import SETTINGS_FILE
+from ranking.training.settings import TrainingSettings
+
+_PARTS = ("model_settings", "training_settings")
+
+
+def check_finished(runs: Iterable[PlannedRun]) -> None:
+    """Checks that every finished one of `runs` was trained with what is asked of it.
+
+    Raises:
+        ValueError: If one was not: says which, the settings and what to do.
+    """
+    manifests: dict[Path, str] = {}
+    for run in runs:
+        if run.is_finished:
+            manifest = run.data / MANIFEST_FILE
+            if run.data not in manifests and manifest.is_file():
+                manifests[run.data] = file_sha256(manifest)
+            _check(run, _read_settings(run.folder), manifests.get(run.data))
+
+
+def _check(run: PlannedRun, found: Mapping[str, Any], manifest: str | None) -> None:
+    differences = [
+        f"{name} is {_typed(found_value)}, asked is {_typed(asked)}"
+        for name, found_value, asked in (*_facts(run, found, manifest), *_settings(run, found))
+        if found_value != asked
+    ]
+    if differences:
+        raise ValueError(
+            f"{run.folder} holds a run with other settings: {'; '.join(differences)}. Ask for what "
+            "it was trained with (--set), remove the folder to train it again, or name another "
+            "--out."
+        )
+
+
+def _facts(
+    run: PlannedRun, found: Mapping[str, Any], manifest: str | None
+) -> list[tuple[str, Any, Any]]:
+    """What is no setting: name, what the run has, what is asked."""
+    facts = [("model", found.get("model"), run.system.model), ("seed", found["seed"], run.seed)]
+    if manifest is not None and "manifest_sha256" in found:
+        facts.append(("data (manifest.json)", found["manifest_sha256"][:12], manifest[:12]))
+    record = read_record(run.log)
+    if record is not None:
+        facts.append(("max_steps", record.max_steps, run.max_steps))
+    return facts
+
+
+def _settings(run: PlannedRun, found: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Every setting: name, what the run has, what is asked."""
+    flat = {name: value for part in _PARTS for name, value in found.get(part, {}).items()}
+    if not run.is_catalog_model:
+        # Only its program knows the defaults, so what is not typed is not compared.
+        typed = {name: _value(text) for name, text in run.overrides.items()}
+        return [(name, flat.get(name), value) for name, value in typed.items()]
+    asked = asked_settings(run.system, dict(run.overrides), run.preset)
+    defaults = _defaults(run.system.model)
+    # What an older run does not know had no other value than today's default.
+    return [
+        (name, flat.get(name, defaults.get(name)), value)
+        for part in _PARTS
+        for name, value in asked[part].items()
+    ]
+
+
+def _defaults(model: str) -> dict[str, Any]:
+    settings = (model_entry(model).settings_class(), TrainingSettings())
+    return {name: value for each in settings for name, value in _plain(vars(each)).items()}
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(json.dumps(dict(values)))
+    return plain
+
+
+def _value(text: str) -> Any:
+    """A typed value as `settings.json` has it, as far as that can be told without its type."""
+    name, value = parse_assignment(f"value={text}")
+    try:
+        return json.loads({"none": "null", "true": "true", "false": "false"}.get(value, value))
+    except json.JSONDecodeError:
+        return value
+
+
+def _typed(value: Any) -> str:
+    return "none" if value is None else str(value)
+
+
+def _read_settings(folder: Path) -> dict[str, Any]:
+    path = folder / SETTINGS_FILE
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return {"seed": None, **document}
+    except (OSError, ValueError, TypeError) as error:
+        raise ValueError(
+            f"{path} must hold the settings of a finished run: {error}. Remove the folder to train "
+            "it again."
+        ) from error

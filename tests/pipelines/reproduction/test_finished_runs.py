@@ -1,0 +1,91 @@
+"""Runs that are there are only taken for what is asked if they are that."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from pipelines.reproduction.finished_runs import check_finished
+from pipelines.reproduction.planning import Plan, planned_runs
+from pipelines.reproduction.run_record import RunRecord, write_record
+from tests.helpers.fake_runs import fake_run
+
+
+@pytest.fixture
+def plan(tmp_path):
+    fake_run(tmp_path / "runs", "din", 1, changed={"epochs": "4"})
+    fake_run(tmp_path / "runs", "gbdt", 1)
+    return Plan(
+        data=Path("data/none"),
+        out=tmp_path,
+        parts=["comparison", "yardsticks"],
+        seeds=1,
+        settings=["din:epochs=4"],
+    )
+
+
+def _check(plan, **changes):
+    check_finished(planned_runs(dataclasses.replace(plan, **changes)))
+
+
+def test_what_was_asked_passes(plan):
+    _check(plan)
+    _check(plan, settings=[*plan.settings, "gbdt:trees=5"])
+
+
+def test_what_older_versions_do_not_know_had_the_default(plan):
+    path = plan.out / "runs/din-seed1/settings.json"
+    document = json.loads(path.read_text())
+    del document["model_settings"]["dropout"]
+    path.write_text(json.dumps(document))
+    _check(plan)
+    with pytest.raises(ValueError, match="dropout is 0.0, asked is 0.5"):
+        _check(plan, settings=[*plan.settings, "dropout=0.5"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"settings": []}, "din-seed1 holds a run with other settings: epochs is 4, asked is 6."),
+        ({"preset": "paper"}, "learning_rate is 0.002, asked is 0.0001"),
+        (
+            {"settings": ["din:epochs=4", "gbdt:trees=7"]},
+            "gbdt-seed1 holds a run with other settings: trees is 5, asked is 7. Ask for what it "
+            "was trained with",
+        ),
+    ],
+)
+def test_another_setting_is_one_clear_error(plan, changes, message):
+    with pytest.raises(ValueError, match=message):
+        _check(plan, **changes)
+
+
+def test_a_run_that_was_cut_short_is_not_taken_for_a_whole_one(plan):
+    run = next(run for run in planned_runs(plan) if run.name == "din-seed1")
+    run.log.parent.mkdir()
+    write_record(run.log, RunRecord(1.0, 2))
+    with pytest.raises(ValueError, match="max_steps is 2, asked is none"):
+        _check(plan)
+    _check(plan, max_steps=2)
+
+
+def test_other_data_are_found_out(plan, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/manifest.json").write_text("{}")
+    path = plan.out / "runs/din-seed1/settings.json"
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps({**document, "manifest_sha256": "0123"}))
+    with pytest.raises(ValueError, match=r"data \(manifest.json\) is 0123, asked is"):
+        _check(plan, data=tmp_path / "data")
+
+
+def test_unreadable_settings_are_one_clear_error(plan):
+    (plan.out / "runs/din-seed1/settings.json").write_text("{")
+    with pytest.raises(ValueError, match="settings.json must hold the settings of a finished run"):
+        _check(plan)
+
+
+def test_unfinished_runs_are_left_to_training(plan):
+    (plan.out / "runs/din-seed1/metrics.json").unlink()
+    _check(plan, settings=[])

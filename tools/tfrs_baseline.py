@@ -12,9 +12,9 @@ Examples:
 
     python -m tools.tfrs_baseline --model=tfrs_dcn --data=data/demo --out=runs/tfrs_dcn
 
-  DLRM with narrower vectors and more dropout:
+  DLRM with narrower vectors and less dropout:
     python -m tools.tfrs_baseline --model=tfrs_dlrm --data=data/demo --out=runs/tfrs_dlrm \
-      --set=width=16 --set=embedding_dropout=0.3
+      --set=width=16 --set=embedding_dropout=0.1
 
 Settings: task, history, hidden_sizes, dropout, embedding_dropout; of tfrs_dcn cross_layers and
 projection, of tfrs_dlrm width and bottom_sizes; optimizer, learning_rate, learning_rate_decay,

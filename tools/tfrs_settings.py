@@ -22,8 +22,8 @@ class TfrsSettings:
     task: str = ""
     history: Literal["mean", "sum"] = "mean"
     hidden_sizes: tuple[int, ...] = (128, 64)
-    dropout: float = 0.0
-    embedding_dropout: float = 0.0
+    dropout: float = 0.2
+    embedding_dropout: float = 0.3
 
     def __post_init__(self) -> None:
         require_choices(self)

@@ -18,7 +18,7 @@ class LossTerm:
         weight: What its mean is multiplied by in the total.
         function: Maps the outputs of the training network and the encoded batch to the sum over
             valid elements and their number, both scalars. Whoever trains divides, after adding up
-            over devices.
+            over devices; a number of 0 leaves the sum as it is.
     """
 
     name: str

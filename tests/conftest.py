@@ -3,6 +3,8 @@
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Threads of scikit-learn that wait would keep cores from the rest.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import tensorflow as tf
 

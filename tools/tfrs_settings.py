@@ -90,7 +90,7 @@ class TfrsTraining:
     learning_rate_decay: Literal["constant", "cosine"] = "cosine"
     weight_decay: float = 1e-2
     batch_size: int = 2048
-    epochs: int = 6
+    epochs: int = 4
     negatives_per_positive: float | None = 4.0
     patience: int = 2
 

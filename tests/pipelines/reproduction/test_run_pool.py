@@ -86,7 +86,9 @@ import signal
 from pathlib import Path
 from tests.pipelines.reproduction.test_run_pool import _run
 from pipelines.reproduction.run_pool import RunPool
-signal.signal(signal.SIGTERM, signal.default_int_handler)
+# A shell that starts the tests in the background lets them ignore SIGINT.
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.default_int_handler)
 run = _run(Path({str(tmp_path)!r}), "dnn", {child + "; time.sleep(60)"!r})
 RunPool(1, lambda *told: None)([run])
 """
@@ -96,9 +98,13 @@ RunPool(1, lambda *told: None)([run])
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.DEVNULL,
     )
-    pid = _waited(tmp_path / "pid", parent)
-    parent.send_signal(number)
-    assert parent.wait(30) != 0
+    try:
+        pid = _waited(tmp_path / "pid", parent)
+        parent.send_signal(number)
+        assert parent.wait(120) != 0
+    finally:
+        parent.kill()
+        parent.wait()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     assert json.loads((tmp_path / "logs" / "dnn-seed1.json").read_text())["max_steps"] == 9

@@ -1,6 +1,7 @@
-"""Checks of constructor arguments that several layers share. Each raises `ValueError`."""
+"""Checks of arguments that several layers share. Each raises `ValueError`."""
 
 from collections.abc import Sequence
+from typing import Any
 
 
 def check_count(name: str, value: int) -> None:
@@ -28,3 +29,12 @@ def check_rate(name: str, value: float) -> None:
     """Refuses a share of things to drop that is not at least 0 and below 1."""
     if not 0 <= value < 1:
         raise ValueError(f"`{name}` must be at least 0 and below 1. Received: {name}={value!r}")
+
+
+def check_behaviors_mask(layer: str, mask: Any) -> None:
+    """Refuses a `behaviors_mask` that is not of shape `(B, T)`, in the name of a layer."""
+    if len(mask.shape) != 2:
+        raise ValueError(
+            f"{layer} takes `behaviors_mask` of shape (B, T). "
+            f"Received: behaviors_mask.shape={tuple(mask.shape)}"
+        )

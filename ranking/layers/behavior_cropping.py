@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from ranking.layers.argument_checks import check_behaviors_mask
 from ranking.layers.behavior_span import behavior_span, check_share
 
 
@@ -55,7 +56,7 @@ class BehaviorCropping(keras.layers.Layer):
         self.built = True  # Some versions of Keras do not tell of the shapes of masks.
 
     def call(self, behaviors_mask: Any, training: bool | None = None) -> Any:
-        self._check_rank(behaviors_mask)
+        check_behaviors_mask(type(self).__name__, behaviors_mask)
         if not training:
             return behaviors_mask
         return behavior_span(behaviors_mask, self.share, self.seed_generator)
@@ -63,15 +64,8 @@ class BehaviorCropping(keras.layers.Layer):
     def compute_output_spec(
         self, behaviors_mask: Any, training: bool | None = None
     ) -> keras.KerasTensor:
-        self._check_rank(behaviors_mask)
+        check_behaviors_mask(type(self).__name__, behaviors_mask)
         return keras.KerasTensor(behaviors_mask.shape, dtype="bool")
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "share": self.share, "seed": self.seed}
-
-    def _check_rank(self, behaviors_mask: Any) -> None:
-        if len(behaviors_mask.shape) != 2:
-            raise ValueError(
-                f"{type(self).__name__} takes `behaviors_mask` of shape (B, T). "
-                f"Received: behaviors_mask.shape={tuple(behaviors_mask.shape)}"
-            )

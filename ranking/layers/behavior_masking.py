@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ranking.layers.argument_checks import check_rate
+from ranking.layers.argument_checks import check_behaviors_mask, check_rate
 
 
 @keras.saving.register_keras_serializable(package="ranking")
@@ -61,7 +61,7 @@ class BehaviorMasking(keras.layers.Layer):
         self.built = True  # Some versions of Keras do not tell of the shapes of masks.
 
     def call(self, behaviors_mask: Any, training: bool | None = None) -> Any:
-        self._check_rank(behaviors_mask)
+        check_behaviors_mask(type(self).__name__, behaviors_mask)
         if not training or not self.probability:
             return behaviors_mask
         # float32 under any policy: rounding the draws would change the rate.
@@ -79,15 +79,8 @@ class BehaviorMasking(keras.layers.Layer):
     def compute_output_spec(
         self, behaviors_mask: Any, training: bool | None = None
     ) -> keras.KerasTensor:
-        self._check_rank(behaviors_mask)
+        check_behaviors_mask(type(self).__name__, behaviors_mask)
         return keras.KerasTensor(behaviors_mask.shape, dtype="bool")
-
-    def _check_rank(self, behaviors_mask: Any) -> None:
-        if len(behaviors_mask.shape) != 2:
-            raise ValueError(
-                f"{type(self).__name__} takes `behaviors_mask` of shape (B, T). "
-                f"Received: behaviors_mask.shape={tuple(behaviors_mask.shape)}"
-            )
 
     def get_config(self) -> dict[str, Any]:
         return {

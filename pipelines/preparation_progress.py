@@ -14,7 +14,7 @@ from rich.progress import (
 from rich.text import Text
 
 _OPEN = "open"
-_VERBS = {"learn": "learning from", "write": "writing"}
+_VERBS = {"learn": "learning from", "label": "global labels of", "write": "writing"}
 
 
 class PreparationProgress:
@@ -39,7 +39,7 @@ class PreparationProgress:
         self._current: tuple[str, str] | None = None
         self._task: TaskID | None = None
         self._done = 0
-        self._learned: int | None = None
+        self._sessions: dict[str, int] = {}
 
     def __enter__(self) -> "PreparationProgress":
         self._progress.start()
@@ -64,19 +64,19 @@ class PreparationProgress:
 
     def _start(self, current: tuple[str, str], description: str) -> None:
         self._finish()
-        # The second pass over the training split is as long as the first.
-        total = self._learned if current == ("write", "train") else None
+        # A second pass over a split is as long as the first.
+        total = self._sessions.get(current[1])
         self._current, self._done = current, 0
         self._task = self._progress.add_task(description, total=total)
 
     def _finish(self) -> None:
         if self._task is None or self._current is None:
             return
-        if self._current == ("learn", "train"):
-            self._learned = self._done
-        if self._current[0] == _OPEN:
+        stage, split = self._current
+        if stage == _OPEN:
             self._progress.remove_task(self._task)
         else:
+            self._sessions[split] = self._done
             self._progress.update(self._task, total=self._done)
         self._task = None
 

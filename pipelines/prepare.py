@@ -13,6 +13,10 @@ Examples:
     python -m pipelines.prepare --source=parquet --spec=my_spec.yaml --input=logs/ \
         --data=data/mine --option=layout=impressions --workers=4
 
+  A stress test, where a third of the global labels are coins:
+    python -m pipelines.prepare --source=simulator --spec=feature_specs/demo.yaml \
+        --data=data/corrupted --global_label_noise=0.33
+
   New sessions for a model that exists, with the vocabularies it was trained with:
     python -m pipelines.prepare --source=parquet --spec=data/mine/feature_spec.json \
         --input=new_logs/ --data=data/new
@@ -52,6 +56,14 @@ def _define_flags() -> None:
     flags.DEFINE_integer(
         "workers", 1, "Processes that encode. The result does not depend on it.", lower_bound=1
     )
+    flags.DEFINE_float(
+        "global_label_noise",
+        0.0,
+        "Share of global labels that are replaced by coins, to test what a model makes of wrong "
+        "ones. A coin shows 1 as often as the labels do.",
+        lower_bound=0.0,
+        upper_bound=1.0,
+    )
     flags.DEFINE_bool("overwrite", False, "Whether to replace prepared data that is there already.")
 
 
@@ -80,6 +92,7 @@ def main() -> None:
             seed=FLAGS.seed,
             overwrite=FLAGS.overwrite,
             progress=progress.advance,
+            global_label_noise=FLAGS.global_label_noise,
         )
     _print_summary(Console(), data)
 
@@ -112,6 +125,8 @@ def _print_summary(console: Console, data: "PreparedData") -> None:
     for name in facts[0]:
         table.add_row(name, *(fact[name] for fact in facts))
     console.print(table)
+    if manifest.global_label_noise:
+        console.print(f"Of the global labels, {manifest.global_label_noise:.1%} are coins.")
     if manifest.simulated:
         console.print("The sessions are simulated: results show that the code works, no more.")
     console.print(f"data: {data.folder}", highlight=False, soft_wrap=True)
@@ -122,10 +137,15 @@ def _facts(split: "SplitManifest", tasks: Sequence[str]) -> dict[str, str]:
         f"{task} = 1": f"{split.positives[task]:,} ({split.positives[task] / split.candidates:.1%})"
         for task in tasks
     }
+    differing = {
+        f"{task} differs globally": f"{count:,} ({count / split.candidates:.1%})"
+        for task, count in split.global_differing.items()
+    }
     return {
         "sessions": f"{split.sessions:,}",
         "candidates": f"{split.candidates:,}",
         **positives,
+        **differing,
         "behaviors per session": f"{split.behaviors / split.sessions:.1f}",
         "bytes per candidate": f"{split.bytes / split.candidates:.0f}",
         "files": str(len(split.shards)),

@@ -30,10 +30,20 @@ RULES = {
             "ranking.did_you_mean",
         },
     ),
+    "ranking.backbones": (
+        {"keras"},
+        {
+            "ranking.backbones",
+            "ranking.layers",
+            "ranking.settings_parser",
+            "ranking.setting_rules",
+        },
+    ),
     "ranking.models": (
         {"keras"},
         {
             "ranking.models",
+            "ranking.backbones",
             "ranking.layers",
             "ranking.losses",
             "ranking.features",
@@ -55,7 +65,7 @@ RULES = {
     ),
     "ranking.export": (
         {"keras", "numpy", "tensorflow"},
-        {"ranking.export", "ranking.models", "ranking.features"},
+        {"ranking.export", "ranking.models", "ranking.layers", "ranking.features"},
     ),
     "pipelines": (
         {"absl", "matplotlib", "numpy", "rich", "sklearn"},
@@ -64,12 +74,15 @@ RULES = {
     "tools": (
         {
             "absl",
+            "grpc",
+            "keras",
             "numpy",
             "rich",
             "scipy",
             "sklearn",
             "tensorflow",
             "tensorflow_recommenders",
+            "tensorflow_serving",
             "tf_keras",
         },
         {"tools", "pipelines", "ranking"},

@@ -20,7 +20,8 @@ import dataclasses
 import json
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,18 +143,36 @@ def _show(console: Console, spec: "FeatureSpec", number: int, document: dict[str
 
 def _summarize(console: Console, data: "PreparedData", paths: Sequence[Path]) -> None:
     from ranking.features.field_statistics import FieldStatistics
+    from ranking.features.global_counts import global_differing
     from ranking.features.record_reader import read_shard
 
     statistics = FieldStatistics(data.spec, data.vocabulary_folder)
+    candidates, differing = 0, Counter[str]()
     for path in paths:
         for sections in read_shard(data.spec, path):
             statistics.add(sections)
+            candidates += int(sections["candidates"].offsets[-1])
+            differing.update(global_differing(data.spec, sections["candidates"]))
     summaries = statistics.summaries()
     if FLAGS.json:
         for summary in summaries:
             print(_json_line(dataclasses.asdict(summary)))
     else:
         console.print(_summary_table(summaries))
+        _show_differing(console, data, differing, candidates)
+
+
+def _show_differing(
+    console: Console, data: "PreparedData", differing: Mapping[str, int], candidates: int
+) -> None:
+    for task, count in differing.items():
+        console.print(
+            f"{task}: the global label of {count:,} of {candidates:,} candidates "
+            f"({count / candidates:.1%}) is not their own"
+        )
+    noise = data.manifest.global_label_noise
+    if noise:
+        console.print(f"of the global labels, {noise:.1%} are coins")
 
 
 def _summary_table(summaries: Sequence["FieldSummary"]) -> Table:

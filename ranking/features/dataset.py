@@ -41,15 +41,16 @@ def training_batches(
     label: str,
     negatives_per_positive: float | None,
     pad_to_max: bool,
+    by_size: bool = True,
     shuffle_buffer: int = 65_536,
 ) -> tf.data.Dataset:
     """One epoch of a split -> encoded batches in random order, `training_steps` times `replicas`.
 
     Every batch of `sessions_per_batch` sessions comes as `replicas` equal parts, one after the
-    other and padded alike. The order depends on `seed`, `epoch`, `sessions_per_batch` and
-    `shuffle_buffer` alone: shards are shuffled, then sessions by a buffer; then pools of 32 batches
-    are sorted by size so that batches hold little padding, and the batches of a pool are shuffled.
-    Sessions that fill no batch at the end are dropped.
+    other and padded alike. The order depends on `seed`, `epoch`, `sessions_per_batch`, `by_size`
+    and `shuffle_buffer` alone: shards are shuffled, then sessions by a buffer; then pools of 32
+    batches are sorted by size so that batches hold little padding, and the batches of a pool are
+    shuffled. Sessions that fill no batch at the end are dropped.
 
     Args:
         data: Prepared data.
@@ -66,6 +67,8 @@ def training_batches(
             `NegativeSampling`); sessions without a positive are left out. `None` keeps all
             sessions and all candidates.
         pad_to_max: Pads to few different shapes, see `pad_to_fixed_shapes`.
+        by_size: Whether pools are sorted by size. A batch then is no fair sample of all sessions:
+            those without any history share one.
         shuffle_buffer: Records in the shuffle buffer.
 
     Raises:
@@ -82,7 +85,13 @@ def training_batches(
     pools = pools.enumerate().skip(skip_batches // POOL_BATCHES)
 
     def order(number: tf.Tensor, measured: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, tf.Tensor]:
-        return order_pool(number, measured, sessions_per_batch=sessions_per_batch, seed=seeds[2])
+        return order_pool(
+            number,
+            measured,
+            sessions_per_batch=sessions_per_batch,
+            seed=seeds[2],
+            by_size=by_size,
+        )
 
     def encode(serialized: tf.Tensor, number: tf.Tensor) -> Batch:
         parsed = parse_records(data.spec, serialized)

@@ -58,6 +58,8 @@ class Encoder:
         self._lookups = {
             table.name: IdLookup(table, Path(vocabulary_folder)) for table in spec.tables.values()
         }
+        self._fields = {section: spec.section(section) for section in SECTIONS}
+        self._fields[LABELS] += spec.global_labels
         self._keys = _batch_keys(spec)
 
     @property
@@ -75,7 +77,7 @@ class Encoder:
         self._check_keys(raw)
         encoded: Batch = {}
         for section in SECTIONS:
-            fields = [field for field in self.spec.section(section) if field.key in raw]
+            fields = [field for field in self._fields[section] if field.key in raw]
             values = {key: value for field in fields for key, value in _values(field, raw).items()}
             if section in (SESSION, LABELS):
                 encoded |= self._encode_fields(fields, values, None)
@@ -142,7 +144,7 @@ class Encoder:
 
 def _batch_keys(spec: FeatureSpec) -> frozenset[str]:
     lengths = {field.length_key for field in spec.fields if field.is_multivalued}
-    keys = {field.key for field in spec.fields}
+    keys = {field.key for field in spec.record_fields}
     return frozenset(keys | lengths | {f"{section}_length" for section in (BEHAVIORS, CANDIDATES)})
 
 

@@ -3,15 +3,22 @@
 import collections
 import dataclasses
 import multiprocessing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 import pyarrow as pa
 
+from ranking.features.global_counts import global_differing, global_positives
+from ranking.features.global_labels import GlobalLabels
 from ranking.features.record_encoding import encode_columns
-from ranking.features.session_columns import SectionColumns, cut_columns, session_columns
+from ranking.features.session_columns import (
+    SectionColumns,
+    cut_columns,
+    session_columns,
+    with_columns,
+)
 from ranking.features.spec import BEHAVIORS, CANDIDATES, FeatureSpec
 from ranking.features.validation import validate_sessions
 
@@ -29,6 +36,10 @@ class EncodedSessions:
         behaviors: Number of behaviors that the records hold.
         positives: For each label, the number of candidates with a 1.
         sessions_with_positive: For each label, the number of sessions with at least one.
+        global_positives: For each label that has a global one, the number of candidates whose
+            global label is 1.
+        global_differing: For each label that has a global one, the number of candidates whose
+            global label is not their own.
     """
 
     records: list[bytes]
@@ -36,6 +47,8 @@ class EncodedSessions:
     behaviors: int
     positives: dict[str, int]
     sessions_with_positive: dict[str, int]
+    global_positives: dict[str, int]
+    global_differing: dict[str, int]
 
 
 class EncodingPool:
@@ -64,8 +77,19 @@ class EncodingPool:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
-    def encode(self, batches: Iterable[pa.RecordBatch], *, where: str) -> Iterator[EncodedSessions]:
+    def encode(
+        self,
+        batches: Iterable[pa.RecordBatch],
+        *,
+        where: str,
+        global_labels: GlobalLabels | None = None,
+    ) -> Iterator[EncodedSessions]:
         """Checks and encodes batches; messages call the place they come from `where`.
+
+        Args:
+            batches: Sessions of one split.
+            where: What messages call it.
+            global_labels: Those of the split, where the spec has some.
 
         Raises:
             RecordError: If a session breaks a rule.
@@ -73,13 +97,17 @@ class EncodingPool:
         """
         if self._pool is None:
             for first_session, batch in _tasks(batches):
-                yield encode_sessions(self._spec, batch, where, first_session)
+                columns = self._global_columns(batch, global_labels)
+                yield encode_sessions(self._spec, batch, where, first_session, columns)
             return
         pending: collections.deque[Future[EncodedSessions]] = collections.deque()
         try:
             for first_session, batch in _tasks(batches):
                 # A pickled slice would carry the whole batch; a serialized one does not.
-                task = (self._spec, batch.schema, batch.serialize(), where, first_session)
+                serialized = (batch.schema, batch.serialize())
+                # Looked up here, so that not every worker needs all keys of the split.
+                columns = self._global_columns(batch, global_labels)
+                task = (self._spec, serialized, where, first_session, columns)
                 pending.append(self._pool.submit(_encode_serialized, *task))
                 if len(pending) > _TASKS_AHEAD * self._workers:
                     yield pending.popleft().result()
@@ -91,17 +119,33 @@ class EncodingPool:
                 f"ran out. Received: workers={self._workers}. Use fewer workers."
             ) from error
 
+    def _global_columns(
+        self, batch: pa.RecordBatch, labels: GlobalLabels | None
+    ) -> dict[str, pa.Array]:
+        return {} if labels is None else labels.columns(session_columns(self._spec, batch))
+
 
 def encode_sessions(
-    spec: FeatureSpec, batch: pa.RecordBatch, where: str, first_session: int
+    spec: FeatureSpec,
+    batch: pa.RecordBatch,
+    where: str,
+    first_session: int,
+    global_columns: Mapping[str, pa.Array] | None = None,
 ) -> EncodedSessions:
     """Checks and encodes a batch whose first session is number `first_session` of `where`.
+
+    Args:
+        spec: The spec that the batch's schema follows.
+        batch: Sessions.
+        where: What messages call the place they come from.
+        first_session: Number of the first one there.
+        global_columns: What `GlobalLabels.columns` gives for them, where the spec has some.
 
     Raises:
         RecordError: If a session breaks a rule.
     """
     validate_sessions(spec, batch, where=where, first_session=first_session)
-    sections = cut_columns(spec, session_columns(spec, batch))
+    sections = cut_columns(spec, with_columns(session_columns(spec, batch), global_columns or {}))
     candidates = sections[CANDIDATES]
     per_session = {label: _positives(candidates, f"labels_{label}") for label in spec.tasks}
     return EncodedSessions(
@@ -112,13 +156,21 @@ def encode_sessions(
         sessions_with_positive={
             label: int((counts > 0).sum()) for label, counts in per_session.items()
         },
+        global_positives=global_positives(spec, candidates),
+        global_differing=global_differing(spec, candidates),
     )
 
 
 def _encode_serialized(
-    spec: FeatureSpec, schema: pa.Schema, batch: pa.Buffer, where: str, first_session: int
+    spec: FeatureSpec,
+    serialized: tuple[pa.Schema, pa.Buffer],
+    where: str,
+    first_session: int,
+    global_columns: Mapping[str, pa.Array],
 ) -> EncodedSessions:
-    return encode_sessions(spec, pa.ipc.read_record_batch(batch, schema), where, first_session)
+    schema, content = serialized
+    batch = pa.ipc.read_record_batch(content, schema)
+    return encode_sessions(spec, batch, where, first_session, global_columns)
 
 
 def _tasks(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.RecordBatch]]:

@@ -61,7 +61,8 @@ class FieldStatistics:
     def __init__(self, spec: FeatureSpec, vocabulary_folder: Path) -> None:
         lookups = {table.name: IdLookup(table, vocabulary_folder) for table in spec.tables.values()}
         self._fields = [
-            _OneField(field, lookups[field.table] if field.table else None) for field in spec.fields
+            _OneField(field, lookups[field.table] if field.table else None)
+            for field in spec.record_fields
         ]
 
     def add(self, sections: Mapping[str, SectionColumns]) -> None:

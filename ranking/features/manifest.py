@@ -34,6 +34,10 @@ class SplitManifest:
         positives: For each label, the number of candidates with a 1.
         sessions_with_positive: For each label, the number of sessions with at least one.
         shards: The files, in order.
+        global_positives: For each label that has a global one, the number of candidates whose
+            global label is 1; empty where there are none, as in folders of earlier versions.
+        global_differing: Likewise, the number of candidates whose global label, as it was written,
+            is not their own.
     """
 
     sessions: int
@@ -42,6 +46,8 @@ class SplitManifest:
     positives: Mapping[str, int]
     sessions_with_positive: Mapping[str, int]
     shards: tuple[Shard, ...]
+    global_positives: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    global_differing: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def bytes(self) -> int:
@@ -59,6 +65,7 @@ class Manifest:
         seed: Seed of the preparation.
         source: What was read, by which protocol, with which options.
         splits: Counts and files by split.
+        global_label_noise: Share of global labels that were replaced on purpose, see `LabelNoise`.
     """
 
     spec_fingerprint: str
@@ -66,6 +73,7 @@ class Manifest:
     seed: int
     source: Mapping[str, str | int | float]
     splits: Mapping[str, SplitManifest]
+    global_label_noise: float = 0.0
 
     def to_json(self) -> str:
         """The text of manifest.json."""

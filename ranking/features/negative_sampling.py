@@ -59,7 +59,7 @@ class NegativeSampling:
         indices = tf.where(kept)[:, 0]
         lengths = tf.reduce_sum(labels.with_values(tf.cast(kept, tf.int64)), axis=1)
         sampled = dict(parsed)
-        for field in spec.candidates + spec.labels:
+        for field in spec.candidates + spec.labels + spec.global_labels:
             values = tf.gather(parsed[field.key].values, indices)
             sampled[field.key] = tf.RaggedTensor.from_row_lengths(values, lengths, validate=False)
         return sampled

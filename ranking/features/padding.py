@@ -19,7 +19,7 @@ def pad_to_fixed_shapes(spec: FeatureSpec, batch: Mapping[str, tf.Tensor]) -> Ba
     candidates to a multiple of 8.
     """
     padded = dict(batch)
-    for field in (field for field in spec.fields if field.key in batch):
+    for field in (field for field in spec.record_fields if field.key in batch):
         keys = [field.key, field.length_key] if field.is_multivalued else [field.key]
         for key in keys if field.section != SESSION else ():
             width = spec.behaviors_max_length

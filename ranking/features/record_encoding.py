@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ranking.features.global_labels import GlobalLabels
 from ranking.features.missing_values import missing_value
 from ranking.features.session_columns import (
     SectionColumns,
@@ -20,6 +21,7 @@ from ranking.features.session_columns import (
     list_offsets,
     section_of,
     session_columns,
+    with_columns,
 )
 from ranking.features.spec import SESSION, FeatureSpec, Field
 
@@ -37,6 +39,7 @@ def encode_batch(spec: FeatureSpec, batch: pa.RecordBatch) -> list[bytes]:
     Behaviors beyond the newest `spec.behaviors_max_length` and ids beyond the first `max_length`
     are left out. Missing optional values are absent; in a list where only some are missing, they
     are `missing_value`s. The sessions are taken to be valid; `validation.validate_sessions` checks.
+    They are taken for a whole split where the spec has global labels.
 
     Args:
         spec: The spec that the batch's schema follows.
@@ -45,13 +48,21 @@ def encode_batch(spec: FeatureSpec, batch: pa.RecordBatch) -> list[bytes]:
     Raises:
         ValueError: If a column is missing.
     """
-    return encode_columns(spec, cut_columns(spec, session_columns(spec, batch)))
+    sections = session_columns(spec, batch)
+    if spec.global_labels:
+        labels = GlobalLabels(spec)
+        labels.add(sections)
+        sections = with_columns(sections, labels.columns(sections))
+    return encode_columns(spec, cut_columns(spec, sections))
 
 
 def encode_columns(spec: FeatureSpec, sections: Mapping[str, SectionColumns]) -> list[bytes]:
-    """Maps the columns that `session_columns.cut_columns` returned to serialized records."""
+    """Maps the columns that `session_columns.cut_columns` returned to serialized records.
+
+    The candidates' columns hold the global labels too, where the spec has some.
+    """
     features = []
-    for field in spec.fields:
+    for field in spec.record_fields:
         section = sections[section_of(field)]
         features.extend(_features_of(field, section.columns[field.key], section))
     features.sort(key=lambda feature: feature.key)

@@ -44,7 +44,7 @@ def read_shard(spec: FeatureSpec, path: Path) -> Iterator[dict[str, SectionColum
 
 
 def _section(spec: FeatureSpec, section: str, parsed: Mapping[str, Any]) -> SectionColumns:
-    fields = [field for field in spec.fields if section_of(field) == section]
+    fields = [field for field in spec.record_fields if section_of(field) == section]
     columns = {field.key: _column(field, parsed[field.key]) for field in fields}
     if section == SESSION:
         sessions = len(next(iter(columns.values()))) if columns else 0

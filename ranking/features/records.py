@@ -34,13 +34,13 @@ def parse_records(
     Args:
         spec: The spec that the records were written with.
         serialized: String tensor `[B]`. B may be 0.
-        fields: Those of the spec's fields to read; all when left out.
+        fields: Those of the spec's `record_fields` to read; all when left out.
 
     Raises:
         tf.errors.InvalidArgumentError: When run, if a record lacks a required field, holds another
             type, or has lists of different lengths in one section. The message names the field.
     """
-    fields = spec.fields if fields is None else fields
+    fields = spec.record_fields if fields is None else fields
     features: dict[str, Any] = {}
     for field in fields:
         features.update(_features(field))
@@ -76,7 +76,7 @@ def raw_batch(spec: FeatureSpec, parsed: Mapping[str, Any]) -> dict[str, Any]:
     ids, `<key>_length` of shape `[B]`, `[B, T]` or `[B, C]`.
     """
     batch: dict[str, Any] = {}
-    for field in spec.fields:
+    for field in spec.record_fields:
         if field.key not in parsed:
             continue
         value = parsed[field.key]

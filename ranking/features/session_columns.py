@@ -64,6 +64,15 @@ def cut_columns(
     return cut
 
 
+def with_columns(
+    sections: Mapping[str, SectionColumns], columns: Mapping[str, pa.Array]
+) -> dict[str, SectionColumns]:
+    """Maps sections to the same with more columns of the candidates."""
+    candidates = sections[CANDIDATES]
+    columns = {**candidates.columns, **columns}
+    return {**sections, CANDIDATES: dataclasses.replace(candidates, columns=columns)}
+
+
 def section_of(field: Field) -> str:
     """The section whose columns hold the field: labels are with the candidates."""
     return CANDIDATES if field.section == LABELS else field.section

@@ -13,7 +13,7 @@ def session_document(
     """Maps session number `session` of some columns to the nested form of the session table.
 
     Session fields by name, then `behaviors` and `candidates`, lists with one dictionary per
-    element; a candidate has its labels. Missing values are `None`.
+    element; a candidate has its labels, global ones too. Missing values are `None`.
     """
     document: dict[str, Any] = _elements(spec, sections, SESSION, session)[0]
     for section in (BEHAVIORS, CANDIDATES):
@@ -27,7 +27,7 @@ def _elements(
     offsets = sections[section].offsets
     start, length = int(offsets[session]), int(offsets[session + 1] - offsets[session])
     elements: list[dict[str, Any]] = [{} for _ in range(length)]
-    for field in spec.fields:
+    for field in spec.record_fields:
         if section_of(field) == section:
             values = sections[section].columns[field.key].slice(start, length).to_pylist()
             for element, value in zip(elements, values, strict=True):

@@ -52,7 +52,12 @@ def order_by_size(serialized: tf.Tensor, candidates: tf.Tensor, behaviors: tf.Te
 
 
 def order_pool(
-    number: tf.Tensor, measured: Measured, *, sessions_per_batch: int, seed: int
+    number: tf.Tensor,
+    measured: Measured,
+    *,
+    sessions_per_batch: int,
+    seed: int,
+    by_size: bool = True,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Pool of measured sessions `[n]` -> its batches in random order, and their numbers.
 
@@ -63,12 +68,14 @@ def order_pool(
         measured: Sessions in random order.
         sessions_per_batch: Sessions of a batch, S.
         seed: Decides about the order together with `number`.
+        by_size: Whether sessions of like size share a batch; otherwise any do.
 
     Returns:
         Serialized records `[n / S, S]` and int64 batch numbers `[n / S]`.
     """
     count = tf.shape(measured[0])[0] // sessions_per_batch
-    ordered = order_by_size(*(values[: count * sessions_per_batch] for values in measured))
+    kept = [values[: count * sessions_per_batch] for values in measured]
+    ordered = order_by_size(*kept) if by_size else kept[0]
     batches = tf.reshape(ordered, [count, sessions_per_batch])
     chance = tf.random.stateless_uniform([count], tf.stack([seed, number]))
     numbers = number * POOL_BATCHES + tf.range(tf.cast(count, tf.int64))

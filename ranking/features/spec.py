@@ -22,6 +22,7 @@ TABLE_KINDS = ("values", "vocabulary", "hash_buckets", "integer_ids", "bucketize
 FIELD_KINDS = ("id", "ids", "text", "dense", "metadata", "label")
 TRANSFORMS = ("log1p", "clip", "standardize")
 POOLINGS = ("mean", "sum", "max")
+WINDOWS = ("day", "train", "request")
 LEARNED = "learned"
 
 # YAML forbids these characters, or takes them for line breaks; JSON escapes say the same.
@@ -171,6 +172,8 @@ class Roles:
         oracle: For a label, the candidate metadata that holds its true probability (simulated
             data only).
         segments: Session fields whose values evaluation reports apart, beside the scenario.
+        scenario_features: Keys of session and candidate fields that say something else in every
+            scenario; see `scenario_fields`.
     """
 
     item: tuple[str, ...]
@@ -184,6 +187,7 @@ class Roles:
     popularity: str | None = None
     oracle: Mapping[str, str] = dataclasses.field(default_factory=dict)
     segments: tuple[str, ...] = ()
+    scenario_features: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,6 +196,10 @@ class FeatureSpec:
 
     Fields and tables are in alphabetical order, so two files that differ in order, comments or
     layout alone have the same fingerprint.
+
+    Attributes:
+        global_window: How long a label counts in all scenarios, one of `WINDOWS`; `None` where
+            there are no global labels. See `global_labels.GlobalLabels`.
     """
 
     name: str
@@ -202,11 +210,26 @@ class FeatureSpec:
     candidates: tuple[Field, ...]
     labels: tuple[Field, ...]
     roles: Roles
+    global_window: str | None = None
 
     @property
     def fields(self) -> tuple[Field, ...]:
-        """All fields: session, behaviors, candidates, labels."""
+        """All fields that a source gives: session, behaviors, candidates, labels."""
         return self.session + self.behaviors + self.candidates + self.labels
+
+    @property
+    def global_labels(self) -> tuple[Field, ...]:
+        """One label `<task>_global` per task, derived at preparation; none without a window."""
+        if self.global_window is None:
+            return ()
+        return tuple(
+            dataclasses.replace(label, name=global_name(label.name)) for label in self.labels
+        )
+
+    @property
+    def record_fields(self) -> tuple[Field, ...]:
+        """All fields of a record: those that a source gives and the global labels."""
+        return self.fields + self.global_labels
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -263,6 +286,8 @@ class FeatureSpec:
             for name in SECTIONS
         }
         sections[BEHAVIORS]["sequence"] = {"max_length": self.behaviors_max_length}
+        if self.global_window is not None:
+            sections[LABELS]["global"] = {"window": self.global_window}
         tables = {name: _table_document(table) for name, table in self.tables.items()}
         return {"name": self.name, "tables": tables, **sections, "roles": _plain(self.roles)}
 
@@ -276,6 +301,11 @@ class FeatureSpec:
             allow_nan=False,
         )
         return _UNSAFE_IN_YAML.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def global_name(task: str) -> str:
+    """Maps a task to the name of its global label, for example `click_global`."""
+    return f"{task}_global"
 
 
 def _plain(item: Any) -> dict[str, Any]:

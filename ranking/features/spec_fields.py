@@ -17,7 +17,9 @@ from ranking.features.spec import (
 )
 from ranking.features.spec_node import SpecNode
 
-SEQUENCE = "sequence"
+SEQUENCE, GLOBAL = "sequence", "global"
+
+_NO_FIELDS = {BEHAVIORS: SEQUENCE, LABELS: GLOBAL}  # Keys of a section that are no fields.
 
 _HOLDERS = ("table", "dense", "metadata", "label")
 _KEYS = {
@@ -54,7 +56,7 @@ def read_fields(node: SpecNode, section: str, tables: Mapping[str, Table]) -> di
     """
     fields = {}
     for name, field in sorted(node.mapping().items()):
-        if section == BEHAVIORS and name == SEQUENCE:
+        if name == _NO_FIELDS.get(section):
             continue
         field.check_name(name)
         fields[name] = _read_field(field, name, section, tables)

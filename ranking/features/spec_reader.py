@@ -8,6 +8,7 @@ from ranking.features.spec import BEHAVIORS, LABELS, SECTIONS, FeatureSpec, Fiel
 from ranking.features.spec_document import read_document
 from ranking.features.spec_error import SpecError
 from ranking.features.spec_fields import SEQUENCE, check_keys_differ, read_fields
+from ranking.features.spec_global import check_global_labels, read_global_window
 from ranking.features.spec_node import SpecNode
 from ranking.features.spec_roles import read_roles
 from ranking.features.spec_tables import read_tables
@@ -64,9 +65,12 @@ def parse_spec(text: str, file: str) -> FeatureSpec:
     check_keys_differ(root, fields)
     _check_tables_used(root.mapping()["tables"], fields)
     roles = read_roles(root.required("roles", "{item: [item]}"), fields)
+    window = read_global_window(root.mapping()[LABELS])
+    if window is not None:
+        check_global_labels(root.mapping()[LABELS], window, fields, roles)
     session, behaviors, candidates, labels = (tuple(fields[s].values()) for s in SECTIONS)
     return FeatureSpec(
-        name.text(), tables, session, behaviors, max_length, candidates, labels, roles
+        name.text(), tables, session, behaviors, max_length, candidates, labels, roles, window
     )
 
 

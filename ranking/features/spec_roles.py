@@ -8,6 +8,11 @@ from ranking.features.spec import BEHAVIORS, CANDIDATES, LABELS, SESSION, Field,
 from ranking.features.spec_node import SpecNode
 
 _KEYS = tuple(attribute.name for attribute in dataclasses.fields(Roles))
+_WHY_TAKEN = {
+    "item": "what describes an item is the same in every scenario",
+    "query": "a query is kept apart",
+    "scenario": "the scenario itself always belongs to them",
+}
 _Fields = Mapping[str, Mapping[str, Field]]
 
 
@@ -32,6 +37,7 @@ def read_roles(node: SpecNode, fields: _Fields) -> Roles:
         popularity=_read_popularity(keys["popularity"], fields) if "popularity" in keys else None,
         oracle=_read_oracle(keys["oracle"], fields) if "oracle" in keys else {},
         segments=_read_segments(keys["segments"], fields) if "segments" in keys else (),
+        scenario_features=_read_scenario_features(keys, fields),
     )
 
 
@@ -157,3 +163,45 @@ def _read_segments(node: SpecNode, fields: _Fields) -> tuple[str, ...]:
     for entry in names.values():
         _find(entry, fields, SESSION)
     return tuple(names)
+
+
+def _read_scenario_features(keys: Mapping[str, SpecNode], fields: _Fields) -> tuple[str, ...]:
+    """Keys of inputs that play no other part in what a scenario means."""
+    if "scenario_features" not in keys:
+        return ()
+    node = keys["scenario_features"]
+    names = node.distinct_texts()
+    if "scenario" not in keys:
+        raise node.error(
+            "must come with `roles.scenario`, the scenario that they belong to. Received: "
+            f"{', '.join(names)}.",
+            "Name the scenario too.",
+        )
+    both = (*fields[SESSION].values(), *fields[CANDIDATES].values())
+    inputs = {field.key: field for field in both if field.is_input}
+    taken = _taken_keys(keys)
+    for name, entry in names.items():
+        if name not in inputs:
+            key = f"{CANDIDATES}_{name}"
+            raise entry.error(
+                "must be the key of a `session` or `candidates` field that models read. Received: "
+                f"{name}.",
+                did_you_mean(key if key in inputs else name, [k for k in inputs if k not in taken]),
+            )
+        if name in taken:
+            raise entry.error(
+                f"must be another field than those of `roles.{taken[name]}`. Received: {name}.",
+                f"Take it out: {_WHY_TAKEN[taken[name]]}.",
+            )
+    return tuple(names)
+
+
+def _taken_keys(keys: Mapping[str, SpecNode]) -> dict[str, str]:
+    """The keys of the fields of `item`, `query` and `scenario`, and the role of each."""
+    items = keys["item"].distinct_texts()
+    queries = keys["query"].distinct_texts() if "query" in keys else ()
+    return {
+        **{f"{CANDIDATES}_{name}": "item" for name in items},
+        **dict.fromkeys(queries, "query"),
+        keys["scenario"].text(): "scenario",
+    }

@@ -27,7 +27,7 @@ def write_tfds_metadata(
     }
     features = {
         "pythonClassName": f"{_CLASSES}.features_dict.FeaturesDict",
-        "featuresDict": {"features": {field.key: _feature(field) for field in spec.fields}},
+        "featuresDict": {"features": {field.key: _feature(field) for field in spec.record_fields}},
     }
     for name, document in (("dataset_info", info), ("features", features)):
         text = json.dumps(document, indent=2) + "\n"

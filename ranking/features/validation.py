@@ -64,6 +64,9 @@ def validate_columns(
     _check_candidates(report)
     for field in spec.fields:
         _check_field(spec, field, sections[section_of(field)].columns[field.key], report)
+    for field in spec.global_labels:
+        if field.key in sections[CANDIDATES].columns:  # Records have them, sources do not.
+            _check_field(spec, field, sections[CANDIDATES].columns[field.key], report)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,15 +1,18 @@
 """A prepared folder read in full and compared with what it says about itself."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pyarrow.compute as pc
 
+from ranking.features.global_counts import global_differing, global_positives
 from ranking.features.manifest import SplitManifest
 from ranking.features.prepared_data import MANIFEST_FILE, PreparedData, PreparedDataError
 from ranking.features.record_reader import read_shard
 from ranking.features.spec import BEHAVIORS, CANDIDATES
 from ranking.features.validation import validate_columns
+
+_GLOBAL_ONES, _DIFFERING = "global positives of", "differing global labels of"
 
 
 def verify_prepared(data: PreparedData, *, progress: Callable[[int], None] | None = None) -> None:
@@ -39,6 +42,8 @@ def verify_prepared(data: PreparedData, *, progress: Callable[[int], None] | Non
                 for label in data.spec.tasks:
                     ones = pc.sum(candidates.columns[f"labels_{label}"]).as_py() or 0
                     counts[f"positives of {label}"] += ones
+                counts.update(_by_label(_GLOBAL_ONES, global_positives(data.spec, candidates)))
+                counts.update(_by_label(_DIFFERING, global_differing(data.spec, candidates)))
                 if progress is not None:
                     progress(len(candidates.lengths))
             _compare(data, f"sessions of {shard.file}", sessions, shard.sessions)
@@ -47,8 +52,17 @@ def verify_prepared(data: PreparedData, *, progress: Callable[[int], None] | Non
 
 
 def _expected(manifest: SplitManifest) -> dict[str, int]:
-    positives = {f"positives of {label}": n for label, n in manifest.positives.items()}
-    return {"candidates": manifest.candidates, "behaviors": manifest.behaviors, **positives}
+    return {
+        "candidates": manifest.candidates,
+        "behaviors": manifest.behaviors,
+        **_by_label("positives of", manifest.positives),
+        **_by_label(_GLOBAL_ONES, manifest.global_positives),
+        **_by_label(_DIFFERING, manifest.global_differing),
+    }
+
+
+def _by_label(what: str, counts: Mapping[str, int]) -> dict[str, int]:
+    return {f"{what} {label}": count for label, count in counts.items()}
 
 
 def _compare(data: PreparedData, what: str, received: int, expected: int) -> None:

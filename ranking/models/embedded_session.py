@@ -60,14 +60,19 @@ class EmbeddedSession:
 
 
 def embed_session(
-    spec: FeatureSpec, inputs: Mapping[str, Any], *, embedding_dropout: float = 0.0
+    spec: FeatureSpec,
+    inputs: Mapping[str, Any],
+    *,
+    embedding_dropout: float = 0.0,
+    tables: EmbeddingTables | None = None,
 ) -> EmbeddedSession:
     """Encoded fields by key, as `keras_inputs` makes them -> their vectors.
 
     Behaviors and candidates look up the same tables, so their item vectors are comparable.
     `embedding_dropout` is the share of the entries of item vectors that a training step drops.
+    `tables` are new ones unless given.
     """
-    tables = EmbeddingTables(spec)
+    tables = tables or EmbeddingTables(spec)
     roles = spec.roles
 
     def vectors(fields: Sequence[Field]) -> Any:

@@ -112,7 +112,7 @@ def impression_vectors(
     context = [mlps[name](parts[name]) for name in parts if name != "item"]
     hidden = [user, hidden_target, *context]
     mask = session.candidates_mask
-    vectors = ops.concatenate([_per_candidate(part, mask) for part in hidden], axis=-1)
+    vectors = ops.concatenate([per_candidate(part, mask) for part in hidden], axis=-1)
     return keras.layers.Dropout(settings.dropout, name="input_network.dropout")(vectors)
 
 
@@ -148,7 +148,7 @@ def type_mlps(
     return dict.fromkeys(sizes, shared)
 
 
-def _per_candidate(vectors: Any, candidates_mask: Any) -> Any:
+def per_candidate(vectors: Any, candidates_mask: Any) -> Any:
     """`[B, D]` -> `[B, C, D]`, the same at all real candidates; `[B, C, D]` stays."""
     if len(vectors.shape) == 3:
         return vectors

@@ -43,6 +43,7 @@ class RankingNetworks:
         tasks: The labels that the model predicts.
         owner_key: Session metadata that says which rows belong together, hashed into `owner`;
             `None` where every row stands for itself.
+        label_keys: What the losses read of a batch beside the labels of the tasks.
     """
 
     training: keras.Model
@@ -52,6 +53,7 @@ class RankingNetworks:
     losses: tuple[LossTerm, ...]
     tasks: tuple[str, ...]
     owner_key: str | None = None
+    label_keys: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.gate is None) != bool(self.gate_refusal):

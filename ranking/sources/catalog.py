@@ -77,6 +77,22 @@ def _open_user_sequences(
     return open_user_sequences(spec, _needed(input, "user_sequences"), options, seed)
 
 
+def _open_amazon_search(
+    spec: FeatureSpec, input: str | None, options: Mapping[str, str], seed: int
+) -> SessionSource:
+    from ranking.sources.amazon_search import open_amazon_search
+
+    return open_amazon_search(spec, _needed(input, "amazon_search"), options, seed)
+
+
+def _open_kuaisar(
+    spec: FeatureSpec, input: str | None, options: Mapping[str, str], seed: int
+) -> SessionSource:
+    from ranking.sources.kuaisar import open_kuaisar
+
+    return open_kuaisar(spec, _needed(input, "kuaisar"), options, seed)
+
+
 def _needed(input: str | None, source: str) -> str:
     if not input:
         raise SourceError(f"Source `{source}` needs `input`, the file or folder to read.")
@@ -94,9 +110,11 @@ SOURCES: Mapping[str, SourceEntry] = {
             "users": "number of users",
             "items": "number of items",
             "scenario_difference": "how much preferences differ between search and "
-            "recommendation, from 0 to 1",
+            "recommendation: 0 the same, 1 different, up to 3 unrelated, where most signals matter "
+            "in one of the two only",
             "shared_items": "share of a page that repeats what the user saw in the other scenario "
             "earlier that day",
+            "search_share": "share of the sessions that are searches",
         },
     ),
     "parquet": SourceEntry(
@@ -128,6 +146,30 @@ SOURCES: Mapping[str, SourceEntry] = {
             "amazon_negatives": "which items negatives are drawn from: all (the AW-MoE paper), or "
             "same_category as the target (the Category-MoE paper's code; harder). Where the "
             "category has too few items, all of it and others; the manifest says how often",
+        },
+    ),
+    "amazon_search": SourceEntry(
+        open=_open_amazon_search,
+        summary="purchases with published queries; which of them are searches, a hash decides",
+        options={
+            "test_share": "share of the users that become test",
+            "validation_share": "share of the users that become validation",
+            "search_share": "share of the purchases that become searches",
+            "cross_candidates": "chance with which a session shows a purchase that the user made "
+            "in the other scenario",
+            "train_negatives": "candidates beside the target in a train session",
+            "test_negatives": "candidates beside the target in a test or validation session",
+            "pool_size": "a purchase becomes a search if its query has at least so many items that "
+            "the user did not buy",
+        },
+    ),
+    "kuaisar": SourceEntry(
+        open=_open_kuaisar,
+        summary="the CSV files of KuaiSAR: search and recommendation of one app, with clicks",
+        options={
+            "validation_days": "times 24 hours before test that are validation",
+            "test_days": "times 24 hours at the end that are test",
+            "long_play_seconds": "an item played that long, or to its end, has label long_play 1",
         },
     ),
 }

@@ -48,7 +48,9 @@ class ChoiceModel:
 
     Args:
         catalog: The items.
-        scenario_difference: From 0, search and recommendation weigh everything alike, to 1.
+        scenario_difference: At 0 search and recommendation weigh everything alike. At 1 a weight
+            differs from its mean by about a third; at 3 by about the mean itself, so that most
+            signals count double in one scenario and hardly, or the other way round, in the other.
     """
 
     def __init__(self, catalog: Catalog, scenario_difference: float) -> None:

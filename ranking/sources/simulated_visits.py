@@ -35,10 +35,13 @@ class Visits:
     turn: Ints
 
 
-def plan_visits(users: Users, sessions: Mapping[str, int], rng: np.random.Generator) -> Visits:
+def plan_visits(
+    users: Users, sessions: Mapping[str, int], rng: np.random.Generator, *, search_share: float
+) -> Visits:
     """Draws `sessions[split]` sessions on the days of each split, one split after the other.
 
     A visit is one to five sessions in a row, so that a user often meets both scenarios on a day.
+    `search_share` of the sessions are searches.
     """
     user, time, first_day = [], [], 0
     share = users.activity**0.35
@@ -52,14 +55,16 @@ def plan_visits(users: Users, sessions: Mapping[str, int], rng: np.random.Genera
         user.append(rng.choice(users.size, size=count, p=share / share.sum())[visit])
         time.append(START + day * SECONDS_PER_DAY + start + pauses)
         first_day += days
-    return _in_order(np.concatenate(user), np.concatenate(time), rng)
+    return _in_order(np.concatenate(user), np.concatenate(time), rng, search_share)
 
 
 def _visit_lengths(count: int, rng: np.random.Generator) -> Ints:
     return np.minimum(rng.geometric(0.5, size=count), _LONGEST_VISIT)
 
 
-def _in_order(user: Ints, time: Ints, rng: np.random.Generator) -> Visits:
+def _in_order(
+    user: Ints, time: Ints, rng: np.random.Generator, search_share: float
+) -> Visits:
     """Moves sessions of one user apart, then sorts all by time."""
     order = np.lexsort((time, user))
     user, time = user[order], time[order]
@@ -75,8 +80,14 @@ def _in_order(user: Ints, time: Ints, rng: np.random.Generator) -> Visits:
     order = np.lexsort((user, time))
     return Visits(
         user=user[order],
-        scenario=rng.integers(2, size=len(user)),
+        scenario=_draw_scenarios(len(user), search_share, rng),
         time=time[order],
         day=day[order],
         turn=turn[order],
     )
+
+
+def _draw_scenarios(size: int, search_share: float, rng: np.random.Generator) -> Ints:
+    if search_share == 0.5:  # The demo's data were drawn this way.
+        return rng.integers(2, size=size)
+    return (rng.random(size) >= search_share).astype(np.int64)

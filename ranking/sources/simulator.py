@@ -36,6 +36,7 @@ class _Settings:
     items: int
     scenario_difference: float
     shared_items: float
+    search_share: float
 
 
 def open_simulator(
@@ -52,9 +53,11 @@ def open_simulator(
         spec: Feature spec whose fields are among those of `feature_specs/demo.yaml`.
         input: Must be empty, there is nothing to read.
         options: `train_sessions`, `validation_sessions`, `test_sessions`, `users` (three for
-            five sessions where not given), `items`, `scenario_difference` (from 0, search and
-            recommendation follow the same preferences, to 1), `shared_items` (share of a page
-            that repeats what the user saw in the other scenario earlier that day).
+            five sessions where not given), `items`, `scenario_difference` (0: search and
+            recommendation follow the same preferences; 1: different ones; 3: unrelated ones,
+            most signals matter in one of the two only), `shared_items` (share of a page that
+            repeats what the user saw in the other scenario earlier that day), `search_share` (of
+            the sessions).
         seed: Seed of everything random. At least 0.
 
     Raises:
@@ -93,18 +96,19 @@ def _read_settings(options: Options) -> _Settings:
         sessions=sessions,
         users=options.count("users", max(fewest_users, total * 3 // 5), minimum=fewest_users),
         items=options.count("items", 1_500, minimum=CATEGORIES * FEWEST_ITEMS_PER_CATEGORY),
-        scenario_difference=_fraction(options, "scenario_difference", 0.5),
-        shared_items=_fraction(options, "shared_items", 0.2),
+        scenario_difference=_number(options, "scenario_difference", 0.5, highest=3),
+        shared_items=_number(options, "shared_items", 0.2, highest=1),
+        search_share=_number(options, "search_share", 0.5, highest=1),
     )
 
 
-def _fraction(options: Options, name: str, default: float) -> float:
+def _number(options: Options, name: str, default: float, *, highest: int) -> float:
     try:
         value = float(options.text(name, str(default)))
     except ValueError:
         value = -1.0
-    if not 0.0 <= value <= 1.0:
-        raise options.error(name, "a number from 0 to 1")
+    if not 0.0 <= value <= highest:
+        raise options.error(name, f"a number from 0 to {highest}")
     return value
 
 
@@ -120,7 +124,8 @@ def _simulate(settings: _Settings, seed: int) -> tuple[Catalog, Users, Simulated
         shared_items=settings.shared_items,
         rng=rng,
     )
-    return catalog, users, shop.serve(plan_visits(users, settings.sessions, rng))
+    visits = plan_visits(users, settings.sessions, rng, search_share=settings.search_share)
+    return catalog, users, shop.serve(visits)
 
 
 def _split_reader(
@@ -148,6 +153,7 @@ def _describe(
         "items": settings.items,
         "scenario_difference": settings.scenario_difference,
         "shared_items": settings.shared_items,
+        "search_share": settings.search_share,
         "click_rate": round(int(sessions.click.sum()) / shown, 4),
         "order_rate": round(int(sessions.order.sum()) / shown, 4),
         **reference_metrics(sessions, test),

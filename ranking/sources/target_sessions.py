@@ -1,13 +1,10 @@
 """Builds session rows from positions in user sequences."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from ranking.features.spec import BEHAVIORS, CANDIDATES
+from ranking.sources.flat_lists import add_numbers, bounded_slices, lists, ranges, spans
 from ranking.sources.history_counts import HistoryCounts
 from ranking.sources.item_attributes import ItemAttributes
 from ranking.sources.sequence_file import Integers, UserSequences
@@ -44,7 +41,7 @@ class TargetSessions:
         self._brand_counts = self._counts(
             sequences.owners, attributes.brands[sequences.sequence], positions
         )
-        at, chosen = _spans(attributes.offsets, sequences.sequence)
+        at, chosen = spans(attributes.offsets, sequences.sequence)
         self._attribute_counts = self._counts(
             sequences.owners[at], attributes.others[chosen], positions[at]
         )
@@ -79,10 +76,10 @@ class TargetSessions:
 
     def _behaviors(self, users: Integers, positions: Integers) -> pa.ListArray:
         starts = self.sequences.offsets[users]
-        targets, at = _ranges(starts, positions)
+        targets, at = ranges(starts, positions)
         rows = self._item_rows.take(pa.array(self.sequences.sequence[at]))
         steps_ago = (starts + positions)[targets] - at
-        return _lists(positions, _with_numbers(rows, {"steps_ago": steps_ago}))
+        return lists(positions, add_numbers(rows, {"steps_ago": steps_ago}))
 
     def _candidates(
         self,
@@ -94,7 +91,7 @@ class TargetSessions:
         items = candidates.ravel()
         users, positions = (np.repeat(a, candidates.shape[1]) for a in (users, positions))
         rows = self._item_rows.take(pa.array(items))
-        at, chosen = _spans(self.attributes.offsets, items)
+        at, chosen = spans(self.attributes.offsets, items)
         attribute_counts = self._attribute_counts(
             users[at], positions[at], self.attributes.others[chosen]
         )
@@ -107,8 +104,8 @@ class TargetSessions:
             "attribute_matches": np.bincount(at, attribute_counts, minlength=len(items))
             / np.maximum(np.bincount(at, minlength=len(items)), 1),
         }
-        structs = _with_numbers(rows, numbers, purchase=pa.array(labels.ravel()))
-        return _lists(np.full(len(candidates), candidates.shape[1]), structs)
+        structs = add_numbers(rows, numbers, purchase=pa.array(labels.ravel()))
+        return lists(np.full(len(candidates), candidates.shape[1]), structs)
 
     def _counts(self, users: Integers, values: Integers, positions: Integers) -> HistoryCounts:
         known = values > 0  # Two items without a brand do not match.
@@ -121,12 +118,9 @@ class TargetSessions:
         )
 
 
-def target_slices(positions: Integers) -> Iterator[slice]:
+def target_slices(positions: Integers) -> list[slice]:
     """Maps targets' positions to slices of them whose histories together are of bounded size."""
-    group = np.cumsum(positions) // _BEHAVIORS_PER_BATCH
-    starts = np.flatnonzero(np.diff(group, prepend=-1))
-    for start, end in zip(starts, np.append(starts[1:], len(positions)), strict=True):
-        yield slice(int(start), int(end))
+    return bounded_slices(positions, _BEHAVIORS_PER_BATCH)
 
 
 def _item_rows(sequences: UserSequences, attributes: ItemAttributes) -> pa.StructArray:
@@ -144,16 +138,6 @@ def _item_rows(sequences: UserSequences, attributes: ItemAttributes) -> pa.Struc
     return pa.StructArray.from_arrays(list(arrays.values()), names=list(arrays))
 
 
-def _with_numbers(
-    rows: pa.StructArray, numbers: Mapping[str, npt.NDArray[Any]], **more: pa.Array
-) -> pa.StructArray:
-    """The structs `rows` with further fields: `numbers` as float32, and `more` as they are."""
-    columns = dict(zip([field.name for field in rows.type], rows.flatten(), strict=True))
-    columns |= {name: pa.array(values.astype(np.float32)) for name, values in numbers.items()}
-    columns |= more
-    return pa.StructArray.from_arrays(list(columns.values()), names=list(columns))
-
-
 def _insert(targets: Integers, negatives: Integers, places: Integers) -> tuple[Integers, Integers]:
     """Candidates and labels `[S, C]`, the target at its place."""
     rows = np.arange(len(targets))
@@ -163,20 +147,3 @@ def _insert(targets: Integers, negatives: Integers, places: Integers) -> tuple[I
     labels = np.zeros_like(candidates)
     labels[rows, places] = 1
     return candidates, labels
-
-
-def _spans(offsets: Integers, rows: Integers) -> tuple[Integers, Integers]:
-    """For all elements of the lists of `rows`: which of the rows, and where in the flat values."""
-    return _ranges(offsets[rows], offsets[rows + 1] - offsets[rows])
-
-
-def _ranges(starts: Integers, lengths: Integers) -> tuple[Integers, Integers]:
-    """The numbers `starts[i] .. starts[i] + lengths[i] - 1` for every i, and their i."""
-    owners = np.repeat(np.arange(len(starts)), lengths)
-    firsts = np.cumsum(lengths) - lengths
-    return owners, np.arange(len(owners)) - firsts[owners] + starts[owners]
-
-
-def _lists(lengths: Integers, values: pa.Array) -> pa.ListArray:
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)

@@ -72,7 +72,7 @@ class TrainingLoop:
         batch[OWNER] = rows if key is None else _hash(batch[key])
         labels = [f"labels_{task}" for task in self.networks.tasks]
         keys = {tensor.name for tensor in self.networks.training.inputs}
-        keys.update(labels, ("candidates_length", "behaviors_length"))
+        keys.update(labels, self.networks.label_keys, ("candidates_length", "behaviors_length"))
         return {key: batch[key] for key in sorted(keys)}
 
     def _run_steps(self, iterator: tf.data.Iterator, steps: tf.Tensor) -> dict[str, tf.Tensor]:

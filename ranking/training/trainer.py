@@ -74,8 +74,8 @@ class Trainer:
     def train(self, observe: Observer) -> Progress:
         """Trains to the end -> where the run stands then, with the best weights restored.
 
-        Those are the weights after the epoch with the best validation session AUC; the newest where
-        there is none, for want of a validation split or of a whole epoch.
+        Those are the weights after the epoch with the best validation session AUC (the mean over
+        tasks); the newest where there is none, for want of a validation split or of a whole epoch.
 
         `observe` is called after every few steps with the progress and the losses since the call
         before (with `impressions_per_second`), and after every epoch with its `epoch`, its losses
@@ -164,17 +164,23 @@ class Trainer:
                 raise DivergenceError(what, self.run.training)
 
     def _validate(self, entry: dict[str, float]) -> float:
-        """Adds validation metrics to `entry` -> the session AUC; NaN where no session of a
-        validation split has both a positive and a negative: the newest weights count as best."""
+        """Adds validation metrics to `entry` -> the mean session AUC of the tasks; NaN where no
+        session of a validation split has both a positive and a negative: the newest weights count
+        as best. Tasks after the first have their names in those of their metrics."""
         if "validation" not in self.data.manifest.splits:
             return math.nan
         try:
-            metrics = self.evaluate("validation").metrics()[self.task]["all"]
+            by_task = self.evaluate("validation").metrics()
         except ScoreError as error:
             what = f"validation scores that are NaN after step {int(entry['step'])}"
             raise DivergenceError(what, self.run.training) from error
-        entry |= {f"validation_{name}": value for name, value in metrics.items()}
-        return metrics["session_auc"]
+        for task in self.networks.tasks:
+            prefix = "validation" if task == self.task else f"validation_{task}"
+            metrics = by_task[task]["all"]
+            entry |= {f"{prefix}_{name}": value for name, value in metrics.items()}
+        values = [by_task[task]["all"]["session_auc"] for task in self.networks.tasks]
+        known = [value for value in values if not math.isnan(value)]
+        return sum(known) / len(known) if known else math.nan
 
     def _is_finished(self, progress: Progress) -> bool:
         patience = self.run.training.patience
@@ -195,8 +201,17 @@ class Trainer:
             label=self.task,
             negatives_per_positive=settings.negatives_per_positive,
             pad_to_max=settings.xla,
+            by_size=self._batches_by_size(),
             shuffle_buffer=settings.shuffle_buffer,
         )
+
+    def _batches_by_size(self) -> bool:
+        asked = self.run.training.batch_by_size
+        if asked is not None:
+            return asked
+        # Moving statistics of batches are the only numbers that are neither trained nor whole.
+        states = self.networks.training.non_trainable_variables
+        return not any(str(state.dtype).startswith("float") for state in states)
 
     def _timed_steps(self, iterator: tf.data.Iterator, step: int, steps: int) -> dict[str, float]:
         """Takes `steps` steps after `step` of them -> their losses."""

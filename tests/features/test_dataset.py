@@ -18,6 +18,7 @@ from ranking.features.prepared_data import PreparedData
 from ranking.features.session_order import POOL_BATCHES
 from ranking.features.spec import FeatureSpec, Roles
 from ranking.sources.session_source import SessionSource
+from tests.helpers.global_label_oracle import crowded_sessions, global_labels
 from tests.helpers.small_spec import sessions_schema, small_sessions, small_spec
 
 SESSIONS = 307
@@ -264,3 +265,46 @@ def test_a_shard_that_was_cut_since_is_named(tmp_path: Path, data):
         training_dataset(cut, Encoder(cut.spec, cut.vocabulary_folder))
     with pytest.raises(ValueError, match=f"{shard.name} is cut short"):
         evaluate(cut, 6)
+
+
+@pytest.fixture(scope="module")
+def labeled(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
+    """Data with global labels."""
+    few, whole = few_fields(), small_spec()
+    spec = dataclasses.replace(
+        few,
+        session=(*few.session, whole.field(specs.SESSION, "user_id")),
+        roles=dataclasses.replace(few.roles, user_id="user_id"),
+        global_window="train",
+    )
+    batch = selected(spec, crowded_sessions(whole, 67, seed=5))
+    source = SessionSource({"train": lambda: iter([batch])}, simulated=True, description={})
+    return prepare(spec, source, tmp_path_factory.mktemp("labeled") / "data", shards=3)
+
+
+@pytest.mark.parametrize(("pad_to_max", "ratio"), [(False, 1.0), (True, None)])
+def test_global_labels_go_with_their_candidates(
+    labeled: PreparedData, pad_to_max: bool, ratio: float | None
+):
+    encoder = Encoder(labeled.spec, labeled.vocabulary_folder)
+    arguments = {"negatives_per_positive": ratio, "pad_to_max": pad_to_max, "replicas": 2}
+    training = training_dataset(labeled, encoder, **arguments)
+    batches = [*training.as_numpy_iterator(), *evaluate(labeled, 6, 2).as_numpy_iterator()]
+    rows = crowded_sessions(small_spec(), 67, seed=5).to_pylist()
+    expected = {
+        (row["session_id"], np.float32(one["click_probability"])): wide
+        for row, labels in zip(rows, global_labels(rows, "click", "train"), strict=True)
+        for one, wide in zip(row["candidates"], labels, strict=True)
+    }
+    found = 0
+    for batch in batches:
+        labels, lengths = batch["labels_click_global"], batch["candidates_length"]
+        assert labels.dtype == np.float32
+        assert labels.shape == batch["labels_order_global"].shape == batch["labels_click"].shape
+        for row, length in enumerate(lengths):
+            name = batch["session_id"][row].decode()
+            for place, value in enumerate(batch["candidates_click_probability"][row, :length]):
+                assert labels[row, place] == expected[name, value]
+                found += labels[row, place] != batch["labels_click"][row, place]
+            assert not labels[row, length:].any()
+    assert found

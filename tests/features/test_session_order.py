@@ -82,5 +82,19 @@ def test_a_pool_becomes_numbered_batches_in_random_order():
         assert sorted(map(tuple, batches)) == sorted(map(tuple, others))
 
 
+def test_batches_of_any_size_keep_the_random_order_of_sessions():
+    sessions = np.arange(24)
+    batches, _ = order_pool(
+        tf.constant(0, tf.int64),
+        (tf.as_string(sessions), tf.constant(sessions[::-1] % 7 + 1), tf.constant(sessions % 5)),
+        sessions_per_batch=4,
+        seed=3,
+        by_size=False,
+    )
+    found = batches.numpy().astype(int)
+    assert sorted(found.tolist()) == sessions.reshape(6, 4).tolist()
+    assert found.tolist() != sessions.reshape(6, 4).tolist()
+
+
 def test_a_pool_that_fills_no_batch_gives_none():
     assert pool_batches(0, 7, 2)[0].shape == (0, 3)

@@ -70,6 +70,19 @@ BAD = [
     ("labels:\n  click: {label: binary}\n  order: {label: binary}", "labels: {}", 32,
      ["at least one label"]),
     ("[day, kind]", "[]", 45, ["roles.segments", "must not be an empty list"]),
+    # Global labels.
+    ("  order: {label", "  global: {window: week}\n  order: {label", 34,
+     ["labels.global.window", "`day`, `train`, `request`", "Received: week"]),
+    ("  order: {label", "  global: {window: dya}\n  order: {label", 34, ["mean `day`"]),
+    ("  order: {label", "  global: {}\n  order: {label", 34, ["labels.global", "`window`"]),
+    ("  order: {label", "  global: day\n  order: {label", 34, ["labels.global", "a mapping"]),
+    ("  order: {label", "  global: {days: 1}\n  order: {label", 34, ["labels.global.days"]),
+    ("  order: {label", "  global: {label: binary}\n  order: {label", 34,
+     ["labels.global.label", "rename a label of that name"]),
+    ("labels:\n  click: {label: binary}\n  order: {label: binary}",
+     "labels:\n  global: {window: day}", 32, ["at least one label"]),
+    ("click: {label: binary}\n  order", "global: {window: day}\n  click_global: {label: binary}\n"
+     "  click: {label: binary}\n  order", 33, ["name `click_global`", "`labels.click_global`"]),
     # Tables.
     ("hash_buckets: 11, ", "", 7, ["tables.term", "exactly one of", "none of them"]),
     ("hash_buckets: 11", "hash_buckets: 11, values: [a]", 7, ["one of", "`hash_buckets`, `va"]),
@@ -204,6 +217,19 @@ BAD = [
     ("{click: truth}", "[truth]", 44, ["roles.oracle", "must be a mapping"]),
     ("[day, kind]", "[day, kid]", 45, ["roles.segments[1]", "`session`", "`kind`?"]),
     ("[day, kind]", "[day, day]", 45, ["roles.segments[1]", "repeat `day`"]),
+    ("[day, kind]", "[day]\n  scenario_features: [agee]", 46,
+     ["roles.scenario_features[0]", "Received: agee", "`age`?"]),
+    ("[day, kind]", "[day]\n  scenario_features: [age, price]", 46,
+     ["roles.scenario_features[1]", "key of a `session` or `candid", "mean `candidates_price`"]),
+    ("[day, kind]", "[day]\n  scenario_features: [behaviors_year]", 46, ["`candidates` field"]),
+    ("[day, kind]", "[day]\n  scenario_features: [user_id]", 46, ["that models read"]),
+    ("[day, kind]", "[day]\n  scenario_features: [age, age]", 46, ["repeat `age`"]),
+    ("[day, kind]", "[day]\n  scenario_features: age", 46, ["Write [age]"]),
+    ("[day, kind]", "[day]\n  scenario_features: [candidates_brand]", 46,
+     ["than those of `roles.item`", "the same in every scenario"]),
+    ("[day, kind]", "[day]\n  scenario_features: [query]", 46, ["`roles.query`", "kept apart"]),
+    ("[day, kind]", "[day]\n  scenario_features: [kind]", 46,
+     ["`roles.scenario`", "always belongs to them"]),
     # YAML that is not read.
     ("{table: level}", "&a {table: level}", 28, ["candidates.level", "anchors and aliases"]),
     ("{table: level}", "*a", 28, ["candidates.level", "anchors and aliases"]),
@@ -231,6 +257,38 @@ def test_a_bad_spec_is_one_error_with_line_and_remedy(
     assert (error.file, error.line) == ("some.yaml", line)
     assert error.rule.endswith(".")
     assert re.search(r"[.?)]$", error.remedy), error.remedy
+
+
+_GLOBAL = edited("  order: {label", "  global: {window: day}\n  order: {label")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("  user_id: user_id\n", "", ["come with `roles.user_id`", "Add `user_id` to `roles`"]),
+        ("  time: time\n", "", ["come with `roles.time`", "here `day`", "remove `global`"]),
+        ("  truth:", "  order_global: {dense: int64}\n  truth:", ["`candidates.order_global`"]),
+        ("  age:", "  labels_click_global: {dense: int64}\n  age:", ["`session.labels_click_gl"]),
+    ],
+)
+def test_global_labels_say_what_they_need(old: str, new: str, words: list[str]) -> None:
+    error = refusal(edited(old, new, _GLOBAL))
+    assert error.field == "labels.global"
+    assert error.line == 34 + new.count("\n")
+    for word in words:
+        assert word in str(error)
+
+
+def test_the_whole_split_needs_no_time() -> None:
+    text = edited("  time: time\n", "", _GLOBAL).replace("window: day", "window: train")
+    assert parse_spec(text, "some.yaml").global_window == "train"
+
+
+def test_scenario_features_need_a_scenario() -> None:
+    text = edited("[day, kind]", "[day]\n  scenario_features: [age]")
+    error = refusal(edited("  scenario: kind\n", "", text))
+    assert (error.line, error.field) == (45, "roles.scenario_features")
+    assert "must come with `roles.scenario`" in str(error)
 
 
 @pytest.mark.parametrize(

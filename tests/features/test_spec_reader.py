@@ -68,6 +68,30 @@ def test_the_parent_of_the_category_is_read_and_absent_by_default() -> None:
     assert "parent_category" not in parse_spec(WHOLE, "whole.yaml").to_json()
 
 
+@pytest.mark.parametrize("window", ["day", "train", "request"])
+def test_global_labels_are_read_and_absent_by_default(window: str) -> None:
+    whole = parse_spec(WHOLE, "whole.yaml")
+    text = edited("  order: {label", f"  global: {{window: {window}}}\n  order: {{label")
+    spec = parse_spec(text, "whole.yaml")
+    assert_round_trip(spec)
+    assert spec.global_window == window
+    assert (spec.tasks, spec.labels, spec.fields) == (whole.tasks, whole.labels, whole.fields)
+    keys = ["labels_click_global", "labels_order_global"]
+    assert [field.key for field in spec.global_labels] == keys
+    assert {(field.kind, field.section) for field in spec.global_labels} == {("label", "labels")}
+    assert spec.record_fields == spec.fields + spec.global_labels
+    assert (whole.global_window, whole.global_labels) == (None, ())
+    assert "global" not in whole.to_json() and whole.record_fields == whole.fields
+
+
+def test_scenario_features_are_read_and_absent_by_default() -> None:
+    text = edited("[day, kind]", "[day, kind]\n  scenario_features: [candidates_price, age]")
+    spec = parse_spec(text, "whole.yaml")
+    assert spec.roles.scenario_features == ("candidates_price", "age")
+    assert_round_trip(spec)
+    assert "scenario_features" not in parse_spec(WHOLE, "whole.yaml").to_json()
+
+
 def test_a_missing_file_names_its_neighbors(tmp_path: Path) -> None:
     (tmp_path / "demo.yaml").write_text(WHOLE)
     with pytest.raises(SpecError, match=r"dmeo\.yaml: .*exists.*Did you mean `demo\.yaml`"):
@@ -223,6 +247,8 @@ MEANINGFUL = [
     ("  popularity: score\n", ""),
     ("{click: truth}", "{order: truth}"),
     ("[day, kind]", "[kind, day]"),
+    ("  order: {label", "  global: {window: day}\n  order: {label"),
+    ("[day, kind]", "[day, kind]\n  scenario_features: [age]"),
 ]
 
 

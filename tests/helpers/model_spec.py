@@ -66,6 +66,12 @@ def recommendation_spec(**changes: Any) -> FeatureSpec:
     )
 
 
+def scenario_spec(**changes: Any) -> FeatureSpec:
+    """`search_spec` with three scenarios, a feature that belongs to them, and global labels."""
+    roles = {"scenario": "grade", "scenario_features": ("spend",), **changes}
+    return dataclasses.replace(search_spec(**roles), global_window="train")
+
+
 def equal_widths_spec() -> FeatureSpec:
     """`search_spec` cut down until item, query and others are equally wide: 3."""
     spec = search_spec(item=("category",))
@@ -109,7 +115,7 @@ def encoded_batch(
     lengths["behaviors"][1] = 0
     batch: dict[str, Any] = {f"{name}_length": value for name, value in lengths.items()}
     widths = {"behaviors": behaviors, "candidates": candidates, "labels": candidates}
-    for field in spec.fields:
+    for field in spec.record_fields:
         section = "candidates" if field.section == specs.LABELS else field.section
         shape = [sessions, widths[field.section]] if section in lengths else [sessions]
         batch |= _values(spec, field, shape, chance)

@@ -17,12 +17,20 @@ SMALL = {
     "experts": 5,
     "expert_hidden_sizes": (7, 2),
     "mask_probability": 0.5,
+    "embedding_size": 6,
+    "feature_size": 5,
+    "sequence_heads": 3,
+    "backbone_hidden_sizes": (7, 5, 3),
+    "main_hidden_sizes": (5, 3),
+    "generator_hidden_sizes": (7,),
+    "backbone": "shared_bottom",
 }
 SHARES = {"gate_normalization": "softmax"}
 SPARSE = {"gate_top_k": 2, **SHARES}
 CHOICE = {"category_top_k": 2}
 ADVERSARIAL = {**CHOICE, "adversarial_weight": 0.5}
 HIERARCHY = {"hsc_weight": 0.5}
+LOW_RANK = {"weight_generator": "low_rank"}
 CROPPED, REORDERED = {"augmentation": "crop"}, {"augmentation": "reorder"}
 
 
@@ -98,6 +106,87 @@ CASES: dict[str, dict[str, Case]] = {
         "contrastive_stop_gradient": _case("masked"),
     },
     "AwMoeSettings": {"score_sigmoid": _case("expert", SHARES)},
+    "BackboneSettings": {"backbone_hidden_sizes": _case((5, 3, 2))},
+    "TowerSettings": {"tower_layers": _case(2)},
+    "MultiScenarioSettings": {
+        "tasks": _case(("order",)),
+        "embedding_size": _case(12),
+        "feature_size": _case(3),
+        "append_item": _case(False),
+        "dropout": _case(0.5),
+        "embedding_dropout": _case(0.5),
+        "sequence_layers": _case(2),
+        "sequence_heads": _case(2),
+        "sequence_output": _case("mean"),
+        "sequence_position": _case("time_difference", {"sequence_time": "days_ago"}),
+        "sequence_position_merge": _case("concat"),
+        "sequence_feed_forward_size": _case(5),
+        "sequence_time": _case("days_ago", {"sequence_position": "time_difference"}),
+        "scenario_balanced": _case(True),
+    },
+    "MmoeSettings": {"mmoe_experts": _case(3)},
+    "PleSettings": {
+        "ple_levels": _case(1),
+        "ple_shared_experts": _case(3),
+        "ple_specific_experts": _case(2),
+    },
+    "StarSettings": {
+        "star_auxiliary_hidden_sizes": _case((5,)),
+        "star_scenario_size": _case(3),
+        "star_momentum": _case(0.5),
+    },
+    "M2mSettings": {
+        "m2m_experts": _case(3),
+        "m2m_scenario_size": _case(5),
+        "m2m_unit_layers": _case(2),
+        "m2m_tower_layers": _case(2),
+        "m2m_meta_units": _case("per_task"),
+    },
+    "ApgSettings": {
+        "apg_condition": _case("self"),
+        "apg_rank": _case(3),
+        "apg_inner_size": _case(11),
+        "apg_scenario_size": _case(3),
+    },
+    "AwMoeBackboneSettings": {
+        "aw_moe_experts": _case(3),
+        "aw_moe_gate_hidden_sizes": _case((3,)),
+        "aw_moe_attention_normalization": _case("softmax"),
+    },
+    "ViewSettings": {
+        "interest_extractor": _case(False),
+        "feature_generator": _case(False),
+        "trigger": _case(("view", "scenario_features")),
+        "condition_stop_gradient": _case("input"),
+        "weight_generator": _case("low_rank"),
+        "generator_rank": _case(2, LOW_RANK),
+        "generator_hidden_sizes": _case((3,)),
+        "generator_sharing": _case("per_view"),
+        "interest_bias": _case(True),
+        "interest_activation": _case("relu"),
+        "interest_residual": _case(True),
+        "feature_gate": _case("field"),
+        "feature_stop_gradient": _case(False),
+        "feature_gate_scale": _case(2.0),
+        "feature_hidden_size": _case(3),
+    },
+    "ViewContrastSettings": {
+        "contrastive_weight": _case(0.7),
+        "interest_contrastive_weight": _case(0.7),
+        "feature_contrastive_weight": _case(0.7),
+        "contrastive_negatives": _case("own"),
+        "contrastive_rows": _case(3),
+        "similarity": _case("dot"),
+        "temperature": _case(0.7),
+        "feature_temperature": _case(0.7),
+    },
+    "UsrSettings": {
+        "backbone": _case("mmoe"),
+        "global_label": _case(False),
+        "main_hidden_sizes": _case((3, 2)),
+        "conditional_heads": _case("per_scenario_task"),
+        "auxiliary_weight": _case(0.5),
+    },
     "DinSettings": {"hidden_sizes": _case((2,)), "batch_norm": _case(True)},
     "DnnSettings": {"hidden_sizes": _case((2,)), "batch_norm": _case(True)},
 }
@@ -143,4 +232,8 @@ def case_fingerprint(model: str, spec: str, settings: tuple[tuple[str, Any], ...
 
 @functools.cache
 def _specs() -> dict[str, FeatureSpec]:
-    return {"hierarchy": hierarchy_spec(), "equal widths": equal_widths_spec()}
+    whole = hierarchy_spec(scenario="grade", scenario_features=("spend",))
+    return {
+        "hierarchy": dataclasses.replace(whole, global_window="train"),
+        "equal widths": equal_widths_spec(),
+    }

@@ -1,5 +1,6 @@
 """Every setting of every model changes what the model computes; for those of `aw_moe` alone see
-`test_every_setting_of_aw_moe.py`."""
+`test_every_setting_of_aw_moe.py`, for models of several scenarios `test_every_setting_of_usr.py`.
+"""
 
 import dataclasses
 

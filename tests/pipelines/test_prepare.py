@@ -103,9 +103,31 @@ def test_simulated_sessions_are_called_simulated(run: Run, tmp_path: Path) -> No
     assert read_prepared(tmp_path / "demo").manifest.simulated
 
 
+def test_the_table_says_what_global_labels_add(run: Run, tmp_path: Path) -> None:
+    options = [f"--option={split}_sessions=90" for split in ("train", "validation", "test")]
+    code, out, err = run(
+        "--source=simulator",
+        f"--spec={ROOT / 'feature_specs' / 'demo.yaml'}",
+        f"--data={tmp_path / 'demo'}",
+        "--option=shared_items=0.8",
+        "--global_label_noise=0.25",
+        *options,
+    )
+    assert code == 0, err
+    manifest = read_prepared(tmp_path / "demo").manifest
+    assert manifest.global_label_noise == 0.25
+    (line,) = (line for line in out.splitlines() if "click differs globally" in line)
+    for split in manifest.splits.values():
+        count = split.global_differing["click"]
+        assert f"{count} ({count / split.candidates:.1%})" in line
+    assert "Of the global labels, 25.0% are coins." in out
+    assert "global labels of validation" in err and "global labels of test" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--global_label_noise=0.1"], "spec `small`, which has no global labels"),
         (["--source=parqet"], "error: There is no source `parqet`. Did you mean `parquet`"),
         (["--spec=nowhere.yaml"], "error: nowhere.yaml: "),
         (["--option=layout"], "error: `--option` must be name=value. Received: --option=layout"),

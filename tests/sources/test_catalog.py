@@ -24,7 +24,7 @@ def test_unknown_option_is_one_error_with_near_names():
         open_source("parquet", shop_spec(), "x", {"tst_share": "0.1"}, 0)
 
 
-@pytest.mark.parametrize("source", ["parquet", "user_sequences"])
+@pytest.mark.parametrize("source", ["parquet", "user_sequences", "amazon_search", "kuaisar"])
 def test_a_source_that_reads_says_that_it_needs_an_input(source):
     with pytest.raises(SourceError, match=f"`{source}` needs `input`"):
         open_source(source, shop_spec(), None, {}, 0)
@@ -42,7 +42,12 @@ def test_every_source_has_a_summary_and_every_option_a_help_text():
 
 @pytest.mark.parametrize(
     ("source", "modules"),
-    [("parquet", ["parquet"]), ("user_sequences", ["user_sequences", "sequence_protocol"])],
+    [
+        ("parquet", ["parquet"]),
+        ("user_sequences", ["user_sequences", "sequence_protocol"]),
+        ("kuaisar", ["kuaisar"]),
+        ("amazon_search", ["amazon_search", "amazon_search_protocol"]),
+    ],
 )
 def test_the_catalog_lists_exactly_the_options_that_are_read(source, modules):
     text = "".join((MODULES / f"{module}.py").read_text() for module in modules)

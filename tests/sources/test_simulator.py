@@ -321,12 +321,17 @@ def test_scenario_difference_sets_how_much_the_scenarios_differ():
     alike, different = _popularity_slopes("0"), _popularity_slopes("1")
     assert abs(alike[0] - alike[1]) < 0.15
     assert different[1] - different[0] > 0.3
+    # Unrelated: popularity counts in recommendation alone.
+    unrelated = _popularity_slopes("3")
+    assert abs(unrelated[0]) < 0.4 < 1.2 < unrelated[1]
 
 
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"scenario_difference": "2"}, "`scenario_difference`.* from 0 to 1.*'2'"),
+        ({"scenario_difference": "3.1"}, "`scenario_difference`.* from 0 to 3.*'3.1'"),
+        ({"scenario_difference": "-0.1"}, "`scenario_difference`.* from 0 to 3.*'-0.1'"),
+        ({"shared_items": "1.1"}, "`shared_items`.* from 0 to 1.*'1.1'"),
         ({"shared_items": "many"}, "`shared_items`.* from 0 to 1.*'many'"),
         ({"items": "12"}, "`items`.*at least 500"),
         ({"users": "99"}, "`users`.*at least 1375"),

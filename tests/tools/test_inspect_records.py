@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -8,6 +9,7 @@ import pytest
 
 from ranking.features.preparation import prepare
 from ranking.features.prepared_data import PreparedData, read_prepared
+from tests.helpers.global_label_oracle import crowded_sessions
 from tests.helpers.list_source import list_source
 from tests.helpers.run_main import program_runner
 from tests.helpers.small_spec import small_sessions, small_spec
@@ -113,6 +115,30 @@ def test_the_summary_describes_every_field(run: Run, data: PreparedData) -> None
     code, out, _ = run(f"--data={data.folder}", "--split=train", "--summary")
     assert code == 0
     assert all(field.key in out for field in SPEC.fields)
+
+
+def test_the_summary_counts_global_labels_that_differ(run: Run, tmp_path: Path) -> None:
+    spec = dataclasses.replace(SPEC, global_window="day")
+    source = list_source({"train": [crowded_sessions(spec, 43, 0)]})
+    data = prepare(spec, source, tmp_path / "data", shards=2, global_label_noise=0.5)
+    split = data.manifest.splits["train"]
+    _, out, _ = run(f"--data={data.folder}", "--split=train", "--summary")
+    for task, count in split.global_differing.items():
+        share = f"({count / split.candidates:.1%})"
+        line = f"{task}: the global label of {count} of {split.candidates} candidates {share} is"
+        assert line in out
+    assert "of the global labels, 50.0% are coins" in out
+    _, out, _ = run(f"--data={data.folder}", "--split=train", "--sessions=99", "--json")
+    documents = [json.loads(line) for line in out.splitlines()]
+    labels = [one["click_global"] for row in documents for one in row["candidates"]]
+    assert sum(labels) == split.global_positives["click"]
+    _, out, _ = run(f"--data={data.folder}", "--split=train", "--summary", "--json")
+    fields = {row["key"]: row for row in map(json.loads, out.splitlines())}
+    assert fields["labels_click_global"]["mean"] == pytest.approx(sum(labels) / len(labels))
+
+
+def test_the_summary_is_silent_without_global_labels(run: Run, data: PreparedData) -> None:
+    assert "global" not in run(f"--data={data.folder}", "--split=train", "--summary")[1]
 
 
 def test_values_the_vocabulary_lacks_are_counted(run: Run, data: PreparedData) -> None:

@@ -21,12 +21,12 @@ RUFF_RULES := E,F,I,B,UP,S101,D100,D101,D103,D104,D419,T20,RUF100,C4,PIE
 RUFF := $(VENV)/bin/ruff
 CODE := ranking pipelines tools tests setup.py
 
-.PHONY: help train prepare evaluate compare reproduce export smoke test lint format clean
+.PHONY: help train prepare evaluate compare reproduce export serve bench-serving smoke test lint format clean
 
 help: ## Show this help.
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | \
-		while IFS='|' read -r target text; do printf '%-18s %s\n' "$$target" "$$text"; done
-	@printf '\nVariables: MODEL DATA OUT SOURCE SPEC INPUT RUN RUNS PAPER ARGS (extra flags of the program).\n'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | \
+		while IFS='|' read -r target text; do printf '%-20s %s\n' "$$target" "$$text"; done
+	@printf '\nVariables: MODEL DATA OUT SOURCE SPEC INPUT RUN RUNS PAPER BATCHING ARGS (extra flags of the program).\n'
 
 $(VENV)/.installed: setup.cfg setup.py
 	@echo "Installing into $(VENV) ..."
@@ -70,12 +70,25 @@ evaluate: $(VENV)/.installed ## Evaluate the run folder RUN.
 compare: $(VENV)/.installed ## Compare the run folders RUNS session by session, with significance.
 	@$(PY) -m pipelines.compare --runs='$(RUNS)' $(ARGS)
 
-reproduce: $(VENV)/.installed-tfrs ## Train what PAPER compares on DATA into OUT, and report on it.
+reproduce: $(VENV)/.installed$(if $(filter aw_moe,$(PAPER)),-tfrs) ## Train what PAPER compares on DATA into OUT, and report on it.
 	@$(SIMULATE_DEMO)
 	@$(PY) -m pipelines.reproduce --paper=$(PAPER) --data=$(DATA) --out=$(RESULTS) $(ARGS)
 
 export: $(VENV)/.installed ## Export the run folder RUN as a SavedModel.
 	@$(PY) -m pipelines.export --run=$(RUN) $(ARGS)
+
+serve: ## Serve the exports of RUN by TensorFlow Serving in Docker.
+	@test -n '$(RUN)' -a -d '$(RUN)/export' || { echo "error: RUN must name a run folder with an" \
+		"export in it. Received: '$(RUN)'. Export it first: make export RUN=$(RUN)" >&2; exit 1; }
+	@docker compose version > /dev/null 2>&1 || { echo "error: make serve needs Docker with its compose" \
+		"plugin, which is not here. Install them (https://docs.docker.com/get-docker), or ask the" \
+		"export without a server, as tools/serving/README.md shows." >&2; exit 1; }
+	@EXPORT='$(abspath $(RUN))/export' docker compose --file tools/serving/compose.yaml \
+		$(if $(BATCHING),--file tools/serving/batching.yaml) up $(ARGS)
+
+bench-serving: $(VENV)/.installed ## Measure how long exports take to answer.
+	@$(SIMULATE_DEMO)
+	@$(PY) -m tools.bench_serving --data=$(DATA) --out=$(if $(filter file,$(origin OUT)),build/bench_serving,$(OUT)) $(ARGS)
 
 smoke: $(VENV)/.installed ## The whole way on tiny data with two logical CPU devices.
 	@rm -rf build/smoke

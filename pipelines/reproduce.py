@@ -9,6 +9,10 @@ Examples:
     python -m pipelines.reproduce --data=data/beauty --out=results/aw_moe-beauty \
         --parts=comparison --jobs=2 --set learning_rate=0.001 --set din:learning_rate=0.002
 
+  Table 1 of the USR paper on the demo:
+    python -m pipelines.reproduce --paper=usr --data=data/demo --out=results/usr-demo \
+        --parts=table1
+
 What is trained already is not trained again; an unfinished run continues.
 """
 
@@ -19,25 +23,29 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+from pipelines.papers import PAPERS
 from pipelines.program import run_program
-from pipelines.reproduction.systems import PARTS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from pipelines.reproduction.paper import Paper
+    from pipelines.reproduction.plan import Plan
     from pipelines.reproduction.planned_run import PlannedRun
-    from pipelines.reproduction.planning import Plan
 
 FLAGS = flags.FLAGS
 
 
 def _define_flags() -> None:
-    flags.DEFINE_enum("paper", "aw_moe", ["aw_moe"], "The paper.")
+    parts = "; ".join(f"{name}: {', '.join(paper.parts)}" for name, paper in PAPERS.items())
+    flags.DEFINE_enum("paper", "aw_moe", list(PAPERS), "The paper.")
     flags.DEFINE_string("data", None, "Folder of prepared data.", required=True)
     flags.DEFINE_string("out", None, "Folder for runs, logs and report.", required=True)
-    flags.DEFINE_list("parts", list(PARTS), f"What to train: some of {', '.join(PARTS)}.")
+    flags.DEFINE_list("parts", None, f"What to train, by default all that the data allow: {parts}.")
     flags.DEFINE_integer("seeds", 3, "Runs of each system.", lower_bound=1)
-    flags.DEFINE_integer("sweep_seeds", 1, "Runs of each point of Figure 8.", lower_bound=1)
+    flags.DEFINE_integer(
+        "sweep_seeds", 1, "Runs of each point of a sweep, such as Figure 8.", lower_bound=1
+    )
     flags.DEFINE_multi_string(
         "set",
         [],
@@ -53,15 +61,15 @@ def _define_flags() -> None:
     flags.DEFINE_integer(
         "long_tail",
         None,
-        "Most behaviors of a long-tail user; by default the fewest that a tenth of the test "
-        "sessions do not exceed.",
+        "aw_moe: most behaviors of a long-tail user; by default the fewest that a tenth of the "
+        "test sessions do not exceed.",
         lower_bound=0,
     )
     flags.DEFINE_string(
         "second_long_tail",
         None,
-        "A segment of users that is also long-tail, such as age_group=50+, the default where the "
-        "data have it; an empty one for none.",
+        "aw_moe: a segment of users that is also long-tail, such as age_group=50+, the default "
+        "where the data have it; an empty one for none.",
     )
     flags.DEFINE_string("report", None, "Folder of the report; <out>/report by default.")
     flags.DEFINE_bool("report_only", False, "Whether to report on what is there without training.")
@@ -75,16 +83,18 @@ def main() -> None:
     from pipelines.reproduction.planning import planned_runs
 
     console = Console()
-    plan = _plan()
-    runs = planned_runs(plan)
+    paper = PAPERS[FLAGS.paper]
+    plan = _plan(paper)
+    runs = planned_runs(paper, plan)
     failed: list[PlannedRun] = []
     if not FLAGS.report_only:
         _check_data(plan.data)
+        _prepare(console, paper, plan, runs)
         check_finished(runs)
         failed = _train(console, runs)
     missing = [run for run in runs if not run.is_finished]
     if len(missing) < len(runs) or not failed:
-        _report(console, plan, missing)
+        _report(console, paper, plan, missing)
     if failed:
         raise ValueError(
             f"{len(failed)} of {len(runs)} runs failed: {', '.join(run.name for run in failed)}. "
@@ -92,25 +102,28 @@ def main() -> None:
         )
 
 
-def _plan() -> "Plan":
-    from pipelines.reproduction.planning import Plan
-    from ranking.did_you_mean import did_you_mean
+def _plan(paper: "Paper") -> "Plan":
+    from pipelines.reproduction.plan import Plan
 
-    for part in FLAGS.parts:
-        if part not in PARTS:
-            raise ValueError(
-                f"`--parts` must list some of {', '.join(PARTS)}. Received: {part}. "
-                f"{did_you_mean(part, PARTS)}"
-            )
+    for other in PAPERS.values():
+        for name in other.own_flags:
+            if name not in paper.own_flags and not FLAGS[name].using_default_value:
+                raise ValueError(
+                    f"`--{name}` must be left out with --paper={paper.name}. "
+                    f"Received: --{name}={FLAGS[name].value}"
+                )
+    paper.check_parts(FLAGS.parts or ())
     return Plan(
         data=Path(FLAGS.data),
         out=Path(FLAGS.out),
-        parts=FLAGS.parts or PARTS,
+        parts=FLAGS.parts or paper.possible_parts(paper.parts, Path(FLAGS.data)),
         seeds=FLAGS.seeds,
         sweep_seeds=FLAGS.sweep_seeds,
         settings=FLAGS.set,
         preset=FLAGS.preset,
         max_steps=FLAGS.max_steps,
+        long_tail=FLAGS.long_tail,
+        second_long_tail=FLAGS.second_long_tail,
     )
 
 
@@ -121,6 +134,14 @@ def _check_data(folder: Path) -> None:
     data = read_prepared(folder)
     for split in ("train", "test"):
         data.files(split)
+
+
+def _prepare(
+    console: "Console", paper: "Paper", plan: "Plan", runs: "Sequence[PlannedRun]"
+) -> None:
+    """Makes the data of runs that are not trained on those that are given."""
+    with console.status("preparing data"):
+        paper.prepare(plan, [run.system for run in runs if not run.is_finished])
 
 
 def _train(console: "Console", runs: "Sequence[PlannedRun]") -> "list[PlannedRun]":
@@ -144,26 +165,23 @@ def _train(console: "Console", runs: "Sequence[PlannedRun]") -> "list[PlannedRun
         signal.signal(signal.SIGTERM, before)
 
 
-def _report(console: "Console", plan: "Plan", missing: "Sequence[PlannedRun]") -> None:
+def _report(
+    console: "Console", paper: "Paper", plan: "Plan", missing: "Sequence[PlannedRun]"
+) -> None:
     """Writes the report and prints where it is."""
-    from pipelines.reproduction.evaluated_sets import test_sets
-    from pipelines.reproduction.evaluated_systems import read_evaluated
-    from pipelines.reproduction.measurements import Measurements
-    from pipelines.reproduction.report import ReportRequest, write_report
+    from pipelines.reproduction.report_request import ReportRequest
 
     data_name = plan.data.resolve().name
     with console.status("writing the report"):
-        systems = read_evaluated(plan.out / "runs", data_name)
-        sets = test_sets(systems.sessions, FLAGS.long_tail, FLAGS.second_long_tail)
         request = ReportRequest(
             folder=Path(FLAGS.report or plan.out / "report"),
-            name=f"{FLAGS.paper}-{data_name}",
+            name=f"{paper.name}-{data_name}",
             data_name=data_name,
             command=_command(plan),
             missing=[run.name for run in missing],
             train_sessions=_train_sessions(plan.data),
         )
-        paths = write_report(request, Measurements(systems, sets))
+        paths = paper.report(request, plan)
     for path in paths:
         console.print(f"report: {path}", highlight=False, soft_wrap=True)
 

@@ -75,7 +75,8 @@ def main() -> None:
         evaluation = trainer.evaluate("test", writer)
     print_evaluation(console, evaluation, run, "test")
     if FLAGS.export:
-        print_export(console, export_run(console, run))
+        metrics = {"test": evaluation.document()}
+        print_export(console, export_run(console, run, metrics=metrics))
     # Written last: its presence says that the run is finished.
     write_metrics(
         run.metrics_path,

@@ -25,7 +25,9 @@ class EvaluatedRun:
         sessions_path: The file that they are from.
         document: What that file says it is of.
         metrics: Metric -> its value in each session, `[S]`, NaN where a session has none: those of
-            the file, and `ONE_NEGATIVE`, the AUC against the first negative of the record.
+            the file for the first task, and `ONE_NEGATIVE`, the AUC against the first negative of
+            the record.
+        rows: The row of each session in that file, `[S]`.
     """
 
     system: str
@@ -33,6 +35,7 @@ class EvaluatedRun:
     sessions_path: Path
     document: dict[str, Any]
     metrics: dict[str, Array]
+    rows: npt.NDArray[np.int64]
 
     @property
     def name(self) -> str:

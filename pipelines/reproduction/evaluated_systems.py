@@ -8,8 +8,8 @@ from typing import Any
 
 from pipelines.reproduction.evaluated_run import EvaluatedRun, session_metrics
 from pipelines.reproduction.evaluated_sessions import TestSessions
+from pipelines.reproduction.system import System
 from pipelines.reproduction.system_settings import defining_settings
-from pipelines.reproduction.systems import SYSTEMS
 from ranking.training.session_document import sessions_path
 from ranking.training.session_file import SessionFile
 
@@ -22,13 +22,15 @@ class EvaluatedSystems:
 
     Attributes:
         sessions: What they were tested on.
-        runs: System -> seed -> run, in the order of `SYSTEMS` and of seeds.
+        runs: System -> seed -> run, in the order of `definitions` and of seeds.
         unevaluated: Folders of finished runs without the file of their sessions.
+        definitions: The systems that there may be, by name.
     """
 
     sessions: TestSessions
     runs: Mapping[str, Mapping[int, EvaluatedRun]]
     unevaluated: tuple[Path, ...]
+    definitions: Mapping[str, System]
 
     @property
     def all_runs(self) -> list[EvaluatedRun]:
@@ -41,18 +43,21 @@ class EvaluatedSystems:
         return any(run.document["simulated"] for run in self.all_runs)
 
 
-def read_evaluated(folder: Path, data_name: str) -> EvaluatedSystems:
+def read_evaluated(
+    folder: Path, data_name: str, definitions: Mapping[str, System]
+) -> EvaluatedSystems:
     """Reads the runs in `folder` that are named `<system>-seed<k>` and were evaluated.
 
     Args:
         folder: Holds the runs' folders.
         data_name: Name of the data: `pipelines.evaluate` writes it into the names of its files.
+        definitions: The systems that are looked for, by name.
 
     Raises:
         ValueError: If there is none, or two that cannot be compared: other sessions, other data, or
             other settings with the same system.
     """
-    files, unevaluated = _find(folder, data_name)
+    files, unevaluated = _find(folder, data_name, definitions)
     if not files:
         raise ValueError(
             f"{folder} must hold evaluated runs, named <system>-seed<k>, for a report. Received: "
@@ -64,23 +69,28 @@ def read_evaluated(folder: Path, data_name: str) -> EvaluatedSystems:
     for (system, seed), path in files.items():
         file = SessionFile(path)
         sessions = sessions or TestSessions.of(file)
-        metrics = session_metrics(file, sessions.task, sessions.rows_of(file))
-        run = EvaluatedRun(system, seed, path, file.document, metrics)
-        _check_definition(run)
+        rows = sessions.rows_of(file)
+        metrics = session_metrics(file, sessions.task, rows)
+        run = EvaluatedRun(system, seed, path, file.document, metrics, rows)
+        _check_definition(run, definitions[system])
         _check_same(run, next(iter(runs.get(system, {}).values()), None))
         runs.setdefault(system, {})[seed] = run
     if sessions is None:
         raise ValueError(f"{folder} holds no run.")
-    return EvaluatedSystems(sessions, runs, tuple(unevaluated))
+    return EvaluatedSystems(sessions, runs, tuple(unevaluated), definitions)
 
 
-def _find(folder: Path, data_name: str) -> tuple[dict[tuple[str, int], Path], list[Path]]:
+def _find(
+    folder: Path, data_name: str, definitions: Mapping[str, System]
+) -> tuple[dict[tuple[str, int], Path], list[Path]]:
     """The file of each run's sessions by system and seed, and the runs without one."""
     found, unevaluated = {}, []
-    order = list(SYSTEMS)
+    order = list(definitions)
     for run in sorted(folder.iterdir()) if folder.is_dir() else []:
         name = _RUN_NAME.fullmatch(run.name)
-        if name is None or name["system"] not in SYSTEMS or not (run / "metrics.json").is_file():
+        if name is None or name["system"] not in definitions:
+            continue
+        if not (run / "metrics.json").is_file():
             continue
         paths = [sessions_path(run, "test"), sessions_path(run, "test", Path(data_name))]
         path = next((path for path in paths if path.is_file()), None)
@@ -92,10 +102,10 @@ def _find(folder: Path, data_name: str) -> tuple[dict[tuple[str, int], Path], li
     return {key: found[key] for key in keys}, unevaluated
 
 
-def _check_definition(run: EvaluatedRun) -> None:
+def _check_definition(run: EvaluatedRun, system: System) -> None:
     """Checks that a folder's name says the truth about what is in it."""
-    asked: dict[str, Any] = {**defining_settings(SYSTEMS[run.system]), "seed": run.seed}
-    asked["model"] = SYSTEMS[run.system].model
+    asked: dict[str, Any] = {**defining_settings(system), "seed": run.seed}
+    asked["model"] = system.model
     found = {**run.settings, "seed": run.document["seed"], "model": run.document["model"]}
     for name, value in asked.items():
         if found.get(name) != value:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipelines.reproduction.systems import TRAIN, TREES, System
+from pipelines.reproduction.system import TRAIN, TREES, System
 
 
 @dataclasses.dataclass(frozen=True)

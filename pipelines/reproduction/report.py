@@ -1,17 +1,12 @@
 """The report of a reproduction: Markdown, HTML and JSON from the same numbers."""
 
 import dataclasses
-import os
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pipelines.reproduction.claim_tables import claims_table, judged_yardsticks, yardsticks_table
 from pipelines.reproduction.claims import JudgedClaim, judged_claims
-from pipelines.reproduction.evaluated_systems import EvaluatedSystems
-from pipelines.reproduction.html_page import html_page
-from pipelines.reproduction.markdown_page import markdown
 from pipelines.reproduction.measurements import Measurements
 from pipelines.reproduction.metric_tables import (
     ablation_table,
@@ -19,7 +14,7 @@ from pipelines.reproduction.metric_tables import (
     gains_table,
     metrics_table,
 )
-from pipelines.reproduction.page import Block, Code, Page, Section, Text
+from pipelines.reproduction.page import Block, Page, Section, Text
 from pipelines.reproduction.paper_numbers import FULL
 from pipelines.reproduction.references import references
 from pipelines.reproduction.report_figures import (
@@ -27,6 +22,7 @@ from pipelines.reproduction.report_figures import (
     gate_section,
     sweep_section,
 )
+from pipelines.reproduction.report_request import ReportRequest
 from pipelines.reproduction.report_words import (
     AMAZON_WORDS,
     CLAIMS_WORDS,
@@ -34,33 +30,10 @@ from pipelines.reproduction.report_words import (
     YARDSTICKS_WORDS,
     lead,
 )
-from pipelines.reproduction.run_facts import RunFacts, run_facts, runs_table, typed, usual_settings
-from ranking.training.metrics_file import write_metrics
-
-
-@dataclasses.dataclass(frozen=True)
-class ReportRequest:
-    """What a report says that its runs do not.
-
-    Attributes:
-        folder: Where its files go.
-        name: What they are called, without ending: paper and data.
-        data_name: What the data are called.
-        command: What makes it again.
-        missing: Runs that were asked for and are not there.
-        train_sessions: Sessions of the train split, if they are known.
-    """
-
-    folder: Path
-    name: str
-    data_name: str
-    command: str
-    missing: Sequence[str] = ()
-    train_sessions: int | None = None
-
-    def path(self, ending: str) -> Path:
-        """The file with that ending."""
-        return self.folder / f"{self.name}{ending}"
+from pipelines.reproduction.run_facts import RunFacts, run_facts
+from pipelines.reproduction.runs_section import runs_section
+from pipelines.reproduction.systems import CENTER
+from pipelines.reproduction.written_page import write_page
 
 
 def write_report(request: ReportRequest, measurements: Measurements) -> list[Path]:
@@ -82,7 +55,7 @@ def write_report(request: ReportRequest, measurements: Measurements) -> list[Pat
         rivals: list[Block] = [Text(YARDSTICKS_WORDS), yardsticks_table(yardsticks)]
         sections.append(Section("Against the yardsticks", rivals))
     sections += [figure.section for figure in figures.values() if figure is not None]
-    sections.append(_runs_section(request, systems, facts))
+    sections.append(runs_section(systems, facts, CENTER, request.command))
     page = Page(
         f"AW-MoE on {request.data_name}" + (" (simulated data)" if systems.simulated else ""),
         lead(
@@ -96,10 +69,7 @@ def write_report(request: ReportRequest, measurements: Measurements) -> list[Pat
     )
     numbers = _document(request, measurements, facts, claims, yardsticks)
     numbers |= {name: figure.numbers for name, figure in figures.items() if figure is not None}
-    write_metrics(request.path(".json"), numbers)
-    _write(request.path(".md"), markdown(page))
-    _write(request.path(".html"), html_page(page))
-    return [request.path(ending) for ending in (".md", ".html", ".json")]
+    return write_page(request, page, numbers)
 
 
 def _table_sections(measurements: Measurements) -> list[Section]:
@@ -121,21 +91,6 @@ def _table_sections(measurements: Measurements) -> list[Section]:
     if len(ablation.rows) > 1:
         sections.append(Section("Table VI: the gate's units", [ablation]))
     return sections
-
-
-def _runs_section(
-    request: ReportRequest, systems: EvaluatedSystems, facts: Sequence[RunFacts]
-) -> Section:
-    settings = [f"{name}={typed(value)}" for name, value in usual_settings(systems).items()]
-    versions = sorted({f"{name} {each}" for fact in facts for name, each in fact.versions.items()})
-    blocks: list[Block] = [
-        runs_table(systems, facts),
-        Text("Settings, where the table names no other:"),
-        Code(textwrap.fill("  ".join(settings), 96, break_long_words=False)),
-        Text(f"Trained with {', '.join(versions)}. To make this report again:"),
-        Code(request.command),
-    ]
-    return Section("Runs", blocks)
 
 
 def _document(
@@ -163,10 +118,3 @@ def _document(
         "yardsticks": [claim.document() for claim in yardsticks],
         **measurements.document(),
     }
-
-
-def _write(path: Path, text: str) -> None:
-    """Writes a text file, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.unfinished-{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

@@ -11,7 +11,7 @@ from pipelines.reproduction.evaluated_systems import EvaluatedSystems
 from pipelines.reproduction.number_words import duration
 from pipelines.reproduction.page import Cell, Table
 from pipelines.reproduction.run_record import read_record
-from pipelines.reproduction.systems import CENTER, SYSTEMS, TRAIN
+from pipelines.reproduction.system import TRAIN
 from ranking.training.metrics_file import read_metrics
 
 _LEAST_SECONDS = 5.0
@@ -53,9 +53,15 @@ def run_facts(run: EvaluatedRun) -> RunFacts:
     )
 
 
-def runs_table(systems: EvaluatedSystems, facts: Sequence[RunFacts]) -> Table:
-    """One row for each system: its unusual settings, seeds, steps, time."""
-    usual = usual_settings(systems)
+def runs_table(systems: EvaluatedSystems, facts: Sequence[RunFacts], center: str) -> Table:
+    """One row for each system: its unusual settings, seeds, steps, time.
+
+    Args:
+        systems: The runs.
+        facts: What is known of each of them.
+        center: The system whose settings are the usual ones.
+    """
+    usual = usual_settings(systems, center)
     rows: list[Sequence[Cell | str]] = []
     for system, runs in systems.runs.items():
         own = [each for each in facts if each.system == system]
@@ -63,7 +69,7 @@ def runs_table(systems: EvaluatedSystems, facts: Sequence[RunFacts]) -> Table:
         unusual = [name for name, value in settings.items() if usual.get(name, ...) != value]
         rows.append(
             [
-                Cell(SYSTEMS[system].title, (f"`{system}`",)),
+                Cell(systems.definitions[system].title, (f"`{system}`",)),
                 ", ".join(f"`{name}={typed(settings[name])}`" for name in unusual) or "–",
                 ", ".join(str(each.seed) for each in own),
                 _listed("–" if each.steps is None else f"{each.steps:,}" for each in own),
@@ -73,11 +79,11 @@ def runs_table(systems: EvaluatedSystems, facts: Sequence[RunFacts]) -> Table:
     return Table(["System", "Settings of its own", "Seeds", "Steps", "Time"], rows, numbers_from=2)
 
 
-def usual_settings(systems: EvaluatedSystems) -> dict[str, Any]:
-    """Every setting of the catalog's models: as AW-MoE & CL has it, else as the first model has."""
-    models = [name for name in systems.runs if SYSTEMS[name].program == TRAIN]
+def usual_settings(systems: EvaluatedSystems, center: str) -> dict[str, Any]:
+    """Every setting of the catalog's models: as the center has it, else as the first model has."""
+    models = [name for name in systems.runs if systems.definitions[name].program == TRAIN]
     usual: dict[str, Any] = {}
-    for name in sorted(models, key=lambda name: name != CENTER):
+    for name in sorted(models, key=lambda name: name != center):
         usual = {**next(iter(systems.runs[name].values())).settings, **usual}
     return usual
 

@@ -2,10 +2,10 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from pipelines.reproduction.systems import CENTER, SYSTEMS, TRAIN, System
+from pipelines.reproduction.system import TRAIN, System
 from ranking.did_you_mean import did_you_mean
 from ranking.models.catalog import model_entry
 from ranking.settings_parser import apply_overrides, parse_assignment, split_overrides
@@ -15,24 +15,24 @@ EVERY = ""
 Overrides = dict[str, str]
 
 
-def split_settings(typed: Sequence[str]) -> dict[str, Overrides]:
+def split_settings(typed: Sequence[str], systems: Collection[str]) -> dict[str, Overrides]:
     """Maps settings as typed to text by name, by the system they are for; `EVERY` is for all.
 
     Raises:
         ValueError: If a system does not exist, a setting is given twice, or has no value.
 
     Example:
-        >>> split_settings(["epochs=3", "din:epochs=4"])
+        >>> split_settings(["epochs=3", "din:epochs=4"], ["din"])
         {'': {'epochs': '3'}, 'din': {'epochs': '4'}}
     """
     split: dict[str, Overrides] = {EVERY: {}}
     for text in typed:
         name, value = parse_assignment(text)
         system, colon, setting = name.rpartition(":")
-        if colon and system not in SYSTEMS:
+        if colon and system not in systems:
             raise ValueError(
                 f"`--set` must name a system before the colon. Received: {text}. "
-                f"{did_you_mean(system, SYSTEMS)}"
+                f"{did_you_mean(system, systems)}"
             )
         settings = split.setdefault(system, {})
         if setting in settings:
@@ -42,26 +42,32 @@ def split_settings(typed: Sequence[str]) -> dict[str, Overrides]:
 
 
 def system_overrides(
-    systems: Sequence[System], settings: Mapping[str, Overrides], preset: str
+    systems: Sequence[System],
+    settings: Mapping[str, Overrides],
+    preset: str,
+    every: Mapping[str, System],
 ) -> dict[str, Overrides]:
     """Maps systems and what `split_settings` returned to each system's overrides, by its name.
 
-    Points of a sweep that are the same as the center are left out.
+    Points of a sweep that are the same as their base are left out.
+
+    Args:
+        systems: Those that are trained.
+        settings: As `split_settings` returns them.
+        preset: Training settings to start from.
+        every: All systems of the paper by name.
 
     Raises:
         ValueError: If no system has a setting, or a value is refused.
     """
-    _check_known(settings[EVERY])
-    overrides = {system.name: _overrides(system, settings) for system in systems}
-    asked = {
-        system.name: asked_settings(system, overrides[system.name], preset)
-        for system in systems
-        if system.program == TRAIN
-    }
-    center = SYSTEMS[CENTER]
-    centers = asked_settings(center, _overrides(center, settings), preset)
-    same = [s.name for s in systems if s.is_swept and asked[s.name] == centers]
-    return {name: value for name, value in overrides.items() if name not in same}
+    _check_known(settings[EVERY], every.values())
+    overrides = {system.name: _overrides(system, settings, every) for system in systems}
+    for system in systems:
+        if system.program == TRAIN:
+            asked = asked_settings(system, overrides[system.name], preset)
+            if system.is_swept and asked == _asked_of_base(system, settings, preset, every):
+                del overrides[system.name]
+    return overrides
 
 
 def asked_settings(system: System, overrides: Overrides, preset: str) -> dict[str, Any]:
@@ -84,8 +90,9 @@ def defining_settings(system: System) -> dict[str, Any]:
     """What `settings.json` says about the settings that make a system what it is.
 
     Example:
-        >>> defining_settings(SYSTEMS["aw_moe_gu"])["gate_activation_unit"]
-        False
+        >>> gate = System("gu", "GU", "aw_moe", (), {"gate_unit": "true"})
+        >>> defining_settings(gate)
+        {'gate_unit': True}
     """
     if system.program != TRAIN:
         return {}
@@ -93,23 +100,36 @@ def defining_settings(system: System) -> dict[str, Any]:
     return {name: asked[name] for name in system.settings}
 
 
-def _overrides(system: System, settings: Mapping[str, Overrides]) -> Overrides:
-    """Those of all, of its base, its own, and above them what the system is made of."""
+def _asked_of_base(
+    system: System, settings: Mapping[str, Overrides], preset: str, every: Mapping[str, System]
+) -> dict[str, Any]:
+    base = every[system.base]
+    return asked_settings(base, _overrides(base, settings, every), preset)
+
+
+def _overrides(
+    system: System, settings: Mapping[str, Overrides], every: Mapping[str, System]
+) -> Overrides:
+    """Those of all, of its bases, its own, and above them what the system is made of."""
     own = settings.get(system.name, {})
     for name in own.keys() & system.settings.keys():
         raise ValueError(
             f"`{name}` makes the system `{system.name}` what it is, so `--set` cannot change it. "
             f"Received: --set={system.name}:{name}={own[name]}"
         )
-    inherited = settings.get(system.base, {}) if system.base else {}
+    inherited: Overrides = {}
+    base = system.base
+    while base:
+        inherited = {**settings.get(base, {}), **inherited}
+        base = every[base].base
     # Of programs outside the catalog, only this is known: what they are to predict.
     names = _setting_names(system) if system.program == TRAIN else {"task"}
     common = {name: text for name, text in settings[EVERY].items() if name in names}
     return {**common, **inherited, **own, **system.settings}
 
 
-def _check_known(common: Mapping[str, str]) -> None:
-    catalog = [system for system in SYSTEMS.values() if system.program == TRAIN]
+def _check_known(common: Mapping[str, str], systems: Collection[System]) -> None:
+    catalog = [system for system in systems if system.program == TRAIN]
     names = {name for system in catalog for name in _setting_names(system)}
     for name in common:
         if name not in names:
@@ -118,7 +138,8 @@ def _check_known(common: Mapping[str, str]) -> None:
 
 def _setting_names(system: System) -> set[str]:
     groups = _groups(system, "fast").values()
-    return {field.name for settings in groups for field in dataclasses.fields(settings)}
+    names = {field.name for settings in groups for field in dataclasses.fields(settings)}
+    return names - system.foreign()
 
 
 def _groups(system: System, preset: str) -> dict[str, Any]:

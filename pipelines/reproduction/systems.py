@@ -1,41 +1,12 @@
 """What the AW-MoE paper compares, as data: one line for each system."""
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import MappingProxyType
+
+from pipelines.reproduction.system import TFRS, TREES, System
 
 COMPARISON, ABLATION, SWEEPS, YARDSTICKS = "comparison", "ablation", "sweeps", "yardsticks"
 PARTS = (COMPARISON, ABLATION, SWEEPS, YARDSTICKS)
-
-TRAIN, TREES, TFRS = "pipelines.train", "tools.gbdt_baseline", "tools.tfrs_baseline"
-
-
-@dataclasses.dataclass(frozen=True)
-class System:
-    """A model with the settings that make it what it is; its runs differ in their seeds alone.
-
-    Attributes:
-        name: How runs and flags call it.
-        title: How tables call it.
-        model: What `settings.json` of its runs calls the model.
-        parts: Parts of the reproduction that need it.
-        settings: What defines it, as typed.
-        program: The module that trains it.
-        base: System whose settings, given as `--set base:name=value`, are this one's as well.
-    """
-
-    name: str
-    title: str
-    model: str
-    parts: tuple[str, ...]
-    settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    program: str = TRAIN
-    base: str = ""
-
-    @property
-    def is_swept(self) -> bool:
-        """Whether it is a point of Figure 8 beside the center."""
-        return self.parts == (SWEEPS,)
 
 
 def _gate(unit: bool, activation_unit: bool) -> dict[str, str]:
@@ -69,6 +40,7 @@ def swept_system(setting: str, value: float) -> System:
         (SWEEPS,),
         {**_gate(True, True), setting: str(value)},
         base=CENTER,
+        is_swept=True,
     )
 
 

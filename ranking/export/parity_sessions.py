@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 import tensorflow as tf
 
+from ranking.export.signatures import EXAMPLES
 from ranking.features.inputs import raw_signature
 from ranking.features.prepared_data import PreparedData
 from ranking.features.records import parse_records, raw_batch
@@ -21,13 +22,16 @@ def parity_sessions(data: PreparedData) -> list[Request]:
     """Prepared data -> raw sessions, one per request (`B = 1`): the first of the test split (of
     validation or training where there is none), and every tenth as its edge cases too.
 
+    A recorded session has its record beside its fields, as the input `examples`; edge cases have
+    none.
+
     Raises:
         PreparedDataError: If a shard is missing or has another size than it must have.
         ValueError: If the data hold no session.
     """
     requests = []
-    for index, raw in enumerate(_recorded_sessions(data)):
-        requests.append(raw)
+    for index, (record, raw) in enumerate(_recorded_sessions(data)):
+        requests.append({**raw, EXAMPLES: record})
         if index % _SESSIONS_PER_EDGE == 0:
             requests.extend(edge_sessions(data.spec, raw))
     if not requests:
@@ -58,16 +62,17 @@ def edge_sessions(spec: FeatureSpec, raw: Mapping[str, np.ndarray]) -> Iterator[
     yield {**raw, **_resized(spec, CANDIDATES, raw, _first), **one_candidate}
 
 
-def _recorded_sessions(data: PreparedData) -> Iterator[Request]:
+def _recorded_sessions(data: PreparedData) -> Iterator[tuple[np.ndarray, Request]]:
+    """Records `[1]` and what they hold."""
     split = next((name for name in _SPLITS if name in data.manifest.splits), None)
     if split is None:
         return
     keys = tuple(raw_signature(data.spec, _SECTIONS))
 
     @tf.autograph.experimental.do_not_convert
-    def parse(records: tf.Tensor) -> dict[str, tf.Tensor]:
+    def parse(records: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         raw = raw_batch(data.spec, parse_records(data.spec, records))
-        return {key: raw[key] for key in keys}
+        return records, {key: raw[key] for key in keys}
 
     records = tf.data.TFRecordDataset([str(path) for path in data.files(split)])
     yield from records.take(_SESSIONS).batch(1).map(parse).as_numpy_iterator()

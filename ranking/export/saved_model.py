@@ -2,14 +2,19 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 
+from ranking.export.example_requests import write_example_requests
+from ranking.export.loaded_model import LoadedModel
+from ranking.export.model_card import ModelCard, TrainedModel
 from ranking.export.parity import ParityReport, check_parity
-from ranking.export.parity_sessions import parity_sessions
-from ranking.export.signatures import Signature, make_signatures
-from ranking.export.versions import publish, unpublished_folder
+from ranking.export.parity_sessions import Request, parity_sessions
+from ranking.export.signatures import EXAMPLES, Signature, make_signatures
+from ranking.export.versions import publish, remove_old_versions, unpublished_folder
+from ranking.export.warm_up import replay_warm_up, write_warm_up
 from ranking.features.encoder import Encoder
 from ranking.features.prepared_data import PreparedData
 from ranking.models.networks import RankingNetworks
@@ -26,37 +31,72 @@ class Export:
         signatures: Names of its signatures.
         gate_refusal: Why it has no gate signature, or `None`.
         parity: What the check before publishing saw.
+        warm_up_requests: Requests that a server runs before it takes others.
+        removed: Older versions that were removed.
     """
 
     folder: Path
     signatures: tuple[str, ...]
     gate_refusal: str | None
     parity: ParityReport
+    warm_up_requests: int = 0
+    removed: tuple[int, ...] = ()
 
 
 def export_networks(
-    networks: RankingNetworks, encoder: Encoder, data: PreparedData, base: Path
+    networks: RankingNetworks,
+    encoder: Encoder,
+    data: PreparedData,
+    base: Path,
+    trained: TrainedModel,
+    *,
+    keep: int | None = None,
 ) -> Export:
     """Networks -> SavedModel `base/<version>`, one above the highest version there.
 
     It is written under another name, loaded back through the loader that TensorFlow Serving's
     default path ends in, compared with the Keras model on recorded sessions and edge cases of
-    them, and only then renamed to its version.
+    them, asked its own warm-up requests, and only then renamed to its version.
+
+    Args:
+        networks: The model.
+        encoder: From raw values to what it reads.
+        data: Sessions to check it with.
+        base: Folder of its versions.
+        trained: Where its weights come from, for the model card.
+        keep: Number of newest versions to keep; `None` keeps all.
 
     Raises:
         ParityError: If it does not answer as the Keras model does; nothing is published then.
-        ValueError: If the data belong to another spec, or hold no session.
+        WarmUpError: If it does not answer its warm-up requests; nothing is published then.
+        ValueError: If the data belong to another spec, or hold no session, or `keep` is below 1.
         OSError: If `base` cannot be written to.
     """
+    if keep is not None and keep < 1:
+        raise ValueError(f"`keep` must be 1 or more, or `None`. Received: keep={keep}")
     _check_same_spec(encoder, data)
     requests = parity_sessions(data)
     signatures = make_signatures(networks, encoder)
     with unpublished_folder(base) as folder:
         _write(folder, signatures, encoder, networks)
-        parity = check_parity(folder, networks, encoder, requests)
+        model = LoadedModel(folder)
+        try:
+            parity = check_parity(model, networks, encoder, requests)
+            warm_up = _write_requests(folder / EXTRA, model, encoder, trained, requests)
+        finally:
+            model.close()
+        card = ModelCard(trained, data, signatures, networks.gate_refusal, parity)
+        (folder / EXTRA / "model_card.json").write_text(card.to_json(), encoding="utf-8")
+        (folder / EXTRA / "MODEL_CARD.md").write_text(card.to_markdown(), encoding="utf-8")
         published = publish(folder)
-    names = tuple(signature.name for signature in signatures)
-    return Export(published, names, networks.gate_refusal, parity)
+    return Export(
+        published,
+        tuple(signature.name for signature in signatures),
+        networks.gate_refusal,
+        parity,
+        warm_up,
+        tuple(remove_old_versions(base, keep)) if keep else (),
+    )
 
 
 def _check_same_spec(encoder: Encoder, data: PreparedData) -> None:
@@ -90,3 +130,17 @@ def _write(
     }
     text = json.dumps(document, indent=1)
     (extra / "signatures.json").write_text(text, encoding="utf-8")
+
+
+def _write_requests(
+    extra: Path,
+    model: LoadedModel,
+    encoder: Encoder,
+    trained: TrainedModel,
+    requests: Sequence[Request],
+) -> int:
+    """Writes the requests that go with the model -> how many of them warm it up."""
+    record = next(request[EXAMPLES] for request in requests if EXAMPLES in request)
+    write_example_requests(extra, model, encoder.spec, record)
+    write_warm_up(extra, model, trained.name, requests)
+    return sum(replay_warm_up(extra, model).values())

@@ -49,9 +49,33 @@ def publish(folder: Path) -> Path:
                 raise
 
 
+def published_versions(base: Path) -> list[Path]:
+    """Folder of versions -> theirs, the oldest first; other names are left out."""
+    versions = [path for path in base.iterdir() if path.name.isdecimal()]
+    return sorted(versions, key=lambda path: int(path.name))
+
+
+def remove_old_versions(base: Path, keep: int) -> list[int]:
+    """Removes all but the newest `keep` versions -> the numbers of those removed.
+
+    A version loses its number before its files, so no server sees half of one.
+
+    Raises:
+        ValueError: If `keep` is less than 1.
+        OSError: If a version cannot be removed.
+    """
+    if keep < 1:
+        raise ValueError(f"`keep` must be 1 or more. Received: keep={keep}")
+    old = published_versions(base)[:-keep]
+    for version in old:
+        # If the process is killed here, the next export removes the rest.
+        shutil.rmtree(version.rename(base / f"{_prefix()}{os.getpid()}-{version.name}"))
+    return [int(version.name) for version in old]
+
+
 def _next_version(base: Path) -> int:
-    versions = [int(path.name) for path in base.iterdir() if path.name.isdecimal()]
-    return max(versions, default=0) + 1
+    versions = published_versions(base)
+    return int(versions[-1].name) + 1 if versions else 1
 
 
 def _prefix() -> str:
@@ -61,8 +85,10 @@ def _prefix() -> str:
 
 def _remove_stale(base: Path) -> None:
     for path in base.iterdir():
-        process = path.name.removeprefix(_prefix())
-        if process != path.name and process.isdecimal() and not _is_running(int(process)):
+        # The number of a process, and that of a version that it was removing.
+        numbers = path.name.removeprefix(_prefix()).split("-")
+        is_ours = path.name.startswith(_prefix()) and all(map(str.isdecimal, numbers))
+        if is_ours and not _is_running(int(numbers[0])):
             shutil.rmtree(path, ignore_errors=True)
 
 

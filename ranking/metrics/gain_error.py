@@ -58,23 +58,43 @@ def gain_error(base: Array, other: Array, codes: npt.NDArray[np.int64]) -> GainE
     if users < 2:
         return GainError(math.nan, math.nan)
     parts = [(clustered_variance(other.mean(axis=0) - base.mean(axis=0), codes), users - 1)]
-    parts += [(_seed_variance(system, codes), len(system) - 1) for system in (base, other)]
-    return _joined([(variance, freedom) for variance, freedom in parts if variance > 0])
+    for system in (base, other):
+        deviations = system - system.mean(axis=0)
+        by_sessions = [clustered_variance(each, codes) for each in deviations]
+        parts.append((seed_variance(system.mean(axis=1), by_sessions), len(system) - 1))
+    return joined_error(parts)
 
 
-def _seed_variance(values: Array, codes: npt.NDArray[np.int64]) -> float:
-    """Variance of the mean over seeds, beyond that of sessions; 0 where there is none to see."""
-    seeds = len(values)
+def seed_variance(metrics: Array, by_sessions: Sequence[float]) -> float:
+    """Variance of the mean over seeds, beyond that of sessions; 0 where there is none to see.
+
+    Args:
+        metrics: The metric of each of K seeds.
+        by_sessions: For each seed, the variance that sessions alone give its deviation from the
+            mean over seeds.
+
+    Example:
+    >>> round(seed_variance(np.array([0.5, 0.7, 0.6]), [0.002, 0.002, 0.002]), 6)
+    0.002333
+    """
+    seeds = len(metrics)
     if seeds < 2:
         return 0.0
-    observed = float(values.mean(axis=1).var(ddof=1)) / seeds
-    deviations = values - values.mean(axis=0)
-    by_sessions = sum(clustered_variance(each, codes) for each in deviations)
+    observed = float(metrics.var(ddof=1)) / seeds
     # A deviation has (K - 1) / K of the variance of a seed, and the mean over seeds 1 / K of it.
-    return max(0.0, observed - by_sessions / (seeds * (seeds - 1)))
+    return max(0.0, observed - sum(by_sessions) / (seeds * (seeds - 1)))
 
 
-def _joined(parts: Sequence[tuple[float, int]]) -> GainError:
+def joined_error(parts: Sequence[tuple[float, int]]) -> GainError:
+    """Maps variances with their degrees of freedom to the error of the sum, by Satterthwaite.
+
+    Parts without variance do not count.
+
+    Example:
+    >>> joined_error([(0.5, 10), (0.5, 10), (0.0, 0)])
+    GainError(error=1.0, freedom=20.0)
+    """
+    parts = [(variance, freedom) for variance, freedom in parts if variance > 0]
     variance = sum(part for part, _ in parts)
     if variance == 0:
         return GainError(0.0, math.inf)

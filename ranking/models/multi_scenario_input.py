@@ -103,7 +103,9 @@ def encode_scenario_session(
         agnostic_features=features.of(agnostic),
         agnostic_count=len(agnostic),
         context=features.of_session([f for f in agnostic if f.section == SESSION]),
-        scenario=ScenarioWeights(len(ids), name="scenario.weights")(inputs[str(spec.roles.scenario)]),
+        scenario=ScenarioWeights(len(ids), name="scenario.weights")(
+            inputs[str(spec.roles.scenario)]
+        ),
         behaviors_mask=session.behaviors_mask,
         candidates_mask=session.candidates_mask,
     )

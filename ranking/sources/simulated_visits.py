@@ -62,9 +62,7 @@ def _visit_lengths(count: int, rng: np.random.Generator) -> Ints:
     return np.minimum(rng.geometric(0.5, size=count), _LONGEST_VISIT)
 
 
-def _in_order(
-    user: Ints, time: Ints, rng: np.random.Generator, search_share: float
-) -> Visits:
+def _in_order(user: Ints, time: Ints, rng: np.random.Generator, search_share: float) -> Visits:
     """Moves sessions of one user apart, then sorts all by time."""
     order = np.lexsort((time, user))
     user, time = user[order], time[order]

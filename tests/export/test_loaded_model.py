@@ -27,9 +27,8 @@ def test_results_are_named(served: LoadedModel, request_: dict[str, np.ndarray])
 def test_an_unknown_signature_is_one_clear_error(
     served: LoadedModel, request_: dict[str, np.ndarray]
 ) -> None:
-    with pytest.raises(
-        ValueError, match="must be one of .*gate, score, serving_default. .*'gates'"
-    ):
+    names = "examples, gate, score, score_with_state, serving_default, session_state"
+    with pytest.raises(ValueError, match=f"must be one of .*{names}. .*'gates'"):
         served("gates", request_)
 
 

@@ -21,12 +21,27 @@ from ranking.export.saved_model import export_networks
 from ranking.features.spec import FeatureSpec
 from ranking.features.spec_reader import read_spec
 from tests.helpers.encoding_oracle import raw_request
-from tests.helpers.exported_model import ExportedModel, export_small_model, random_networks
+from tests.helpers.exported_model import (
+    ExportedModel,
+    export_small_model,
+    random_networks,
+    trained_model,
+)
 from tests.helpers.small_spec import small_sessions
 
 pytestmark = pytest.mark.slow
 
-SIGNATURES = ("serving_default", "gate", "score")
+SIGNATURES = (
+    "serving_default",
+    "gate",
+    "score",
+    "session_state",
+    "score_with_state",
+    "examples",
+)
+# A tool that starts TensorFlow for every call; records cannot be written into its input files.
+ASKED_BY_TOOL = ("serving_default", "score", "score_with_state")
+WITHOUT_GATE = tuple(name for name in SIGNATURES if name not in ("gate", "score"))
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +77,11 @@ def _run_cli(folder: Path, signature: str, npz: Path, names: list[str], out: Pat
     return finished.stderr if finished.returncode else ""
 
 
-def test_the_command_line_tool_runs_every_signature(
+def test_the_command_line_tool_runs_what_a_server_runs(
     exported: ExportedModel, served: LoadedModel, tmp_path: Path
 ) -> None:
     request = _request(exported.data.spec)
-    request |= served("gate", request)
+    request |= served("session_state", request)
     np.savez(tmp_path / "request.npz", **request)
     folder, npz = exported.export.folder, tmp_path / "request.npz"
     with concurrent.futures.ThreadPoolExecutor() as pool:
@@ -74,10 +89,10 @@ def test_the_command_line_tool_runs_every_signature(
             name: pool.submit(
                 _run_cli, folder, name, npz, list(served.signatures[name].inputs), tmp_path / name
             )
-            for name in SIGNATURES
+            for name in ASKED_BY_TOOL
         }
-    assert {name: run.result() for name, run in runs.items()} == dict.fromkeys(SIGNATURES, "")
-    for name in SIGNATURES:
+    assert {name: run.result() for name, run in runs.items()} == dict.fromkeys(ASKED_BY_TOOL, "")
+    for name in ASKED_BY_TOOL:
         for output, values in served(name, request).items():
             np.testing.assert_array_equal(np.load(tmp_path / name / f"{output}.npy"), values)
 
@@ -104,7 +119,7 @@ def test_the_spec_lies_beside_it(exported: ExportedModel) -> None:
     assert spec == exported.data.spec
 
 
-def test_an_export_with_a_gate_has_three_signatures(exported: ExportedModel) -> None:
+def test_an_export_with_a_gate_has_all_signatures(exported: ExportedModel) -> None:
     assert exported.export.signatures == SIGNATURES
     assert exported.export.gate_refusal is None
     assert exported.export.folder.name == "1"
@@ -112,13 +127,13 @@ def test_an_export_with_a_gate_has_three_signatures(exported: ExportedModel) -> 
 
 def test_a_target_form_model_says_why_it_has_no_gate(target_form: ExportedModel) -> None:
     export = target_form.export
-    assert export.signatures == ("serving_default",)
+    assert export.signatures == WITHOUT_GATE
     assert export.gate_refusal == target_form.networks.gate_refusal
     assert "reads the target item" in str(export.gate_refusal)
-    assert not export.parity.gate_checked
+    assert export.parity.equal_ways == ("session_state then score_with_state", "examples")
     path = export.folder / "assets.extra" / "signatures.json"
     document = json.loads(path.read_text(encoding="utf-8"))
-    assert list(document["signatures"]) == ["serving_default"]
+    assert tuple(document["signatures"]) == WITHOUT_GATE
     assert document["gate_refusal"] == export.gate_refusal
 
 
@@ -143,7 +158,7 @@ def test_a_failed_check_leaves_nothing(
 
     monkeypatch.setattr(saved_model, "_write", write_something_else)
     with pytest.raises(ParityError, match="to within 2e-06. Request 0.* Nothing was published."):
-        export_networks(other, exported.encoder, exported.data, tmp_path)
+        export_networks(other, exported.encoder, exported.data, tmp_path, trained_model("dnn"))
     assert [name.startswith(".partial-") for name in seen] == [True]
     assert list(tmp_path.iterdir()) == []
 
@@ -154,5 +169,11 @@ def test_data_of_another_spec_are_refused(exported: ExportedModel, tmp_path: Pat
     with pytest.raises(
         ValueError, match="must hold data of the spec .*`small` with .*Received: `other` with"
     ):
-        export_networks(exported.networks, exported.encoder, other, tmp_path / "export")
+        export_networks(
+            exported.networks,
+            exported.encoder,
+            other,
+            tmp_path / "export",
+            trained_model("aw_moe"),
+        )
     assert not (tmp_path / "export").exists()

@@ -15,7 +15,15 @@ from tests.helpers.exported_model import ExportedModel, random_networks
 pytestmark = pytest.mark.slow
 
 RANKS = {"session": 1, "behaviors": 2, "candidates": 2}
-GATE_SECTIONS = ("session", "behaviors")
+WITHOUT_GATE = ["serving_default", "session_state", "score_with_state", "examples"]
+SESSION_SECTIONS = ("session", "behaviors")
+# grade, hour and city, interests, spend and visits side by side; hidden vectors are 32 wide.
+STATE: dict[str, Any] = {
+    "state_behaviors_length": ("int32", [-1]),
+    "state_input_network_item": ("float32", [-1, -1, 32]),
+    "state_input_network_query": ("float32", [-1, 32]),
+    "state_session": ("float32", [-1, 2 + 2 + 2 + 2 + 1 + 1]),
+}
 
 
 def _walked(spec: FeatureSpec, *sections: str) -> Iterator[tuple[str, tuple[str, int]]]:
@@ -39,11 +47,16 @@ def _expected(spec: FeatureSpec) -> dict[str, tuple[dict[str, Any], dict[str, An
     scores = {"click": ("float32", [-1, -1])}
     shapes = {key: (dtype, [-1] * rank) for key, (dtype, rank) in everything.items()}
     gate = {"gate": ("float32", [-1, 3])}
-    gate_inputs = {key: shapes[key] for key, _ in _walked(spec, *GATE_SECTIONS)}
+    session = {key: shapes[key] for key, _ in _walked(spec, *SESSION_SECTIONS)}
+    candidates = {key: shapes[key] for key, _ in _walked(spec, "candidates")}
+    record = {"examples": ("string", [-1])}
     return {
         "serving_default": (shapes, scores),
-        "gate": (gate_inputs, gate),
+        "gate": (session, gate),
         "score": (shapes | gate, scores),
+        "session_state": (session, STATE | gate),
+        "score_with_state": (STATE | gate | candidates, scores),
+        "examples": (record, scores | {"candidates_length": ("int32", [-1])}),
     }
 
 
@@ -93,13 +106,23 @@ def test_the_file_beside_it_says_the_same(exported: ExportedModel) -> None:
     assert found == _expected(exported.data.spec)
 
 
+def test_the_first_dimension_of_all_tensors_is_the_sessions(exported: ExportedModel) -> None:
+    for signature in make_signatures(exported.networks, exported.encoder):
+        for spec in [*signature.inputs.values(), *signature.outputs.values()]:
+            assert spec.shape.rank >= 1 and spec.shape[0] is None, (signature.name, spec.name)
+
+
 @pytest.mark.parametrize(
     ("model", "settings"), [("aw_moe", {"gate_context": "target"}), ("din", {}), ("dnn", {})]
 )
-def test_without_a_gate_network_there_is_one_signature(
+def test_without_a_gate_network_there_is_a_state_all_the_same(
     exported: ExportedModel, model: str, settings: dict[str, Any]
 ) -> None:
     networks = random_networks(exported.data, model, **settings)
-    (signature,) = make_signatures(networks, exported.encoder)
-    assert signature.name == "serving_default"
+    signatures = {each.name: each for each in make_signatures(networks, exported.encoder)}
+    assert list(signatures) == WITHOUT_GATE
     assert networks.gate_refusal
+    state = signatures["session_state"].outputs
+    assert "gate" not in state
+    assert {name for name in state if name.startswith("state_")} == set(state)
+    assert set(state) < set(signatures["score_with_state"].inputs)

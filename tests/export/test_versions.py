@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from ranking.export.versions import publish, unpublished_folder
+from ranking.export.versions import (
+    publish,
+    published_versions,
+    remove_old_versions,
+    unpublished_folder,
+)
 
 
 def _publish(base: Path, content: str) -> Path:
@@ -39,6 +44,19 @@ def test_the_next_version_is_above_the_highest_number(tmp_path: Path) -> None:
     for name in ("9", "10", "notes", "12b", ".partial-13"):
         (tmp_path / name).mkdir()
     assert _publish(tmp_path, "x").name == "11"
+
+
+def test_the_newest_versions_are_kept(tmp_path: Path) -> None:
+    for name in ("2", "10", "9", "notes", ".partial-elsewhere-7"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "content").write_text(name)
+    assert [path.name for path in published_versions(tmp_path)] == ["2", "9", "10"]
+    assert remove_old_versions(tmp_path, 5) == []
+    assert remove_old_versions(tmp_path, 2) == [2]
+    assert remove_old_versions(tmp_path, 1) == [9]
+    assert _names(tmp_path) == [".partial-elsewhere-7", "10", "notes"]
+    with pytest.raises(ValueError, match="`keep` must be 1 or more. Received: keep=0"):
+        remove_old_versions(tmp_path, 0)
 
 
 def test_a_version_taken_meanwhile_is_stepped_over(
@@ -102,7 +120,10 @@ def test_folders_of_the_living_and_of_other_machines_stay(tmp_path: Path) -> Non
         _of_process(2**22 + 1, host="elsewhere"),
         _of_process("mine"),
     ]
-    for name in [*names, _of_process(2**22 + 1), _of_process(2**80), _of_process(os.getpid())]:
+    gone = [_of_process(2**22 + 1), _of_process(2**80), _of_process(os.getpid())]
+    gone.append(_of_process(f"{2**22 + 1}-3"))  # It was removing version 3.
+    names += ["13-2", _of_process("13-mine")]
+    for name in [*names, *gone]:
         (tmp_path / name).mkdir()
     _publish(tmp_path, "x")
     assert _names(tmp_path) == sorted([*names, "1"])

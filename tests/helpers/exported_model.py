@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from ranking.export.model_card import TrainedModel
 from ranking.export.saved_model import Export, export_networks
 from ranking.features.encoder import Encoder
 from ranking.features.preparation import prepare
@@ -54,4 +55,10 @@ def export_small_model(
     """Exports random networks for `data` to `folder`."""
     networks = random_networks(data, model, **settings)
     encoder = Encoder(data.spec, data.vocabulary_folder)
-    return ExportedModel(export_networks(networks, encoder, data, folder), networks, encoder, data)
+    export = export_networks(networks, encoder, data, folder, trained_model(model))
+    return ExportedModel(export, networks, encoder, data)
+
+
+def trained_model(name: str) -> TrainedModel:
+    """What a model card says of a model that was never trained."""
+    return TrainedModel(name, {"seed": 7}, {"test": {"all": {"auc": 0.5}}}, simulated=True)

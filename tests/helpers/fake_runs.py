@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.reproduction.system import TRAIN
 from pipelines.reproduction.system_settings import asked_settings
-from pipelines.reproduction.systems import SYSTEMS, TRAIN
+from pipelines.reproduction.systems import SYSTEMS
 from ranking.metrics.ranked_sessions import RankedSessions
 from ranking.metrics.session_auc import session_auc, session_auc_at_k
 from ranking.metrics.session_ndcg import session_ndcg

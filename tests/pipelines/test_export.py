@@ -1,5 +1,6 @@
 """The export program: what it prints, and what it says when it cannot."""
 
+import dataclasses
 import io
 import json
 import shutil
@@ -19,6 +20,7 @@ from ranking.export.saved_model import Export
 from ranking.features.encoder import Encoder
 from ranking.features.prepared_data import PreparedData
 from ranking.models.scoring import full_scores
+from ranking.training.metrics_file import write_metrics
 from ranking.training.run_folder import open_run, start_run
 from ranking.training.trainer import Trainer
 from tests.helpers.encoding_oracle import raw_request
@@ -61,9 +63,12 @@ def test_a_run_trained_on_two_devices_is_exported(
     folder = trainer.run.folder
     code, out, err = run_program(f"--run={folder}", f"--out={tmp_path}")
     assert code == 0, err
-    assert "SavedModel with signatures serving_default, gate, score" in out
+    names = "serving_default, gate, score, session_state, score_with_state, examples"
+    assert f"SavedModel with signatures {names}" in out
     assert "checked on 25 requests: scores within" in out
-    assert "gate then score equal to serving_default bit for bit" in out
+    ways = "gate then score, session_state then score_with_state, examples"
+    assert f"equal to serving_default bit for bit: {ways}" in out
+    assert "36 warm-up requests answered" in out
     assert f"export: {tmp_path / '1'}" in out
     sessions = small_batch(5, "export").to_pylist()
     request = raw_request(trainer.run.spec, sessions, extra=1)
@@ -76,18 +81,64 @@ def test_a_run_trained_on_two_devices_is_exported(
     assert scores[scores > 0].std() > 1e-3
 
 
+def test_the_model_card_says_what_the_run_was(
+    trainer: Trainer, run_program: RunProgram, tmp_path: Path
+) -> None:
+    shutil.copytree(trainer.run.folder, tmp_path / "run")
+    write_metrics(
+        tmp_path / "run" / "metrics.json",
+        {"test": {"all": {"auc": 0.8125, "ece": float("nan")}}, "train": {"steps": 3}},
+    )
+    for number in (2, 3, 4):
+        (tmp_path / "versions" / str(number)).mkdir(parents=True)
+    out = f"--out={tmp_path / 'versions'}"
+    code, printed, err = run_program(f"--run={tmp_path / 'run'}", out, "--keep=2")
+    assert code == 0, err
+    assert "removed older versions: 2, 3" in printed
+    assert sorted(path.name for path in (tmp_path / "versions").iterdir()) == ["4", "5"]
+    extra = tmp_path / "versions" / "5" / "assets.extra"
+    card = json.loads((extra / "model_card.json").read_text(encoding="utf-8"))
+    assert card["model"] == "aw_moe" and card["simulated"] is True
+    assert card["settings"]["model_settings"]["experts"] == 3
+    assert card["settings"]["training_settings"]["batch_size"] == 40
+    assert card["metrics"] == {"test": {"all": {"auc": 0.8125, "ece": None}}}
+    assert "| test |  | 0.8125 |" in (extra / "MODEL_CARD.md").read_text(encoding="utf-8")
+
+
+def test_a_run_whose_spec_was_changed_is_refused(
+    trainer: Trainer, run_program: RunProgram, tmp_path: Path
+) -> None:
+    shutil.copytree(trainer.run.folder, tmp_path / "run")
+    changed = dataclasses.replace(trainer.run.spec, behaviors_max_length=7)
+    (tmp_path / "run" / "feature_spec.json").write_text(changed.to_json(), encoding="utf-8")
+    code, _, err = run_program(f"--run={tmp_path / 'run'}")
+    assert code == 1
+    assert (
+        "feature_spec.json must be the spec that the run was trained with. Its fingerprint" in err
+    )
+    assert not (tmp_path / "run" / "export").exists()
+
+
 def test_long_paths_and_brackets_are_printed_as_they_are(tmp_path: Path) -> None:
     console = _console()
     folder = tmp_path / "[bold]" / "1"
     export = Export(
-        folder, ("serving_default",), "There is [no] gate.", ParityReport(7, 0.0, False)
+        folder,
+        ("serving_default", "examples"),
+        "There is [no] gate.",
+        ParityReport(7, 0.0, ("examples",), 1.2e-7),
+        warm_up_requests=12,
+        removed=(3, 4),
     )
     print_export(console, export)
     printed = console.file.getvalue().splitlines()
     assert printed == [
-        "SavedModel with signatures serving_default",
+        "SavedModel with signatures serving_default, examples",
         "No gate signature: There is [no] gate.",
-        "checked on 7 requests: scores within 0.0e+00",
+        "checked on 7 requests: scores within 0.0e+00, merged requests within 1.2e-07",
+        "equal to serving_default bit for bit: examples",
+        "12 warm-up requests answered",
+        "removed older versions: 3, 4",
         f"  export: {folder}",
     ]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import reproduce as program
-from pipelines.reproduction import planning
+from pipelines.reproduction.aw_moe_paper import AW_MOE
 from pipelines.reproduction.systems import SYSTEMS
 from tests.helpers.fake_runs import fake_run
 from tests.helpers.run_main import program_runner
@@ -24,7 +24,8 @@ def run(tmp_path, monkeypatch, capfd):
 
 
 def _choose(monkeypatch, *systems):
-    monkeypatch.setattr(planning, "systems_of", lambda parts: systems)
+    paper = dataclasses.replace(AW_MOE, systems={system.name: system for system in systems})
+    monkeypatch.setattr(program, "PAPERS", {"aw_moe": paper})
 
 
 @pytest.mark.slow
@@ -107,6 +108,8 @@ def test_where_all_runs_fail_that_is_the_error(run, tmp_path, monkeypatch):
     [
         (["--parts=comparsion"], "`--parts` must list some of comparison, ablation, sweeps"),
         ([], "data"),
+        (["--parts=table1"], "Received: table1."),
+        (["--paper=usr", "--long_tail=3"], "`--long_tail` must be left out with --paper=usr"),
         (["--set=epoch=3"], "There is no setting `epoch`. Did you mean `epochs`"),
         (["--report_only", "--long_tail=0", "--second_long_tail=age=50"], "must be a segment of"),
     ],

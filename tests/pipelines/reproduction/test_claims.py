@@ -15,6 +15,7 @@ from pipelines.reproduction.claims import (
 from pipelines.reproduction.evaluated_sets import test_sets
 from pipelines.reproduction.evaluated_systems import read_evaluated
 from pipelines.reproduction.measurements import Measurements
+from pipelines.reproduction.systems import SYSTEMS
 from ranking.metrics.holm import holm_correction
 from tests.helpers.fake_runs import fake_run
 
@@ -37,7 +38,7 @@ def claims(tmp_path_factory):
     for system, skill in SKILLS.items():
         for seed in (1, 2):
             fake_run(folder, system, seed, skill=skill)
-    systems = read_evaluated(folder, "made-up")
+    systems = read_evaluated(folder, "made-up", SYSTEMS)
     measurements = Measurements(systems, test_sets(systems.sessions, 22), draws=100)
     return {claim.text: claim for claim in judged_claims(measurements)}
 

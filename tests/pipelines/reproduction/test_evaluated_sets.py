@@ -5,6 +5,7 @@ import pytest
 
 from pipelines.reproduction.evaluated_sets import short_history, test_sets
 from pipelines.reproduction.evaluated_systems import read_evaluated
+from pipelines.reproduction.systems import SYSTEMS
 from tests.helpers.fake_runs import SESSIONS, fake_run
 
 
@@ -12,7 +13,7 @@ from tests.helpers.fake_runs import SESSIONS, fake_run
 def sessions(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sets")
     fake_run(folder, "din", 1)
-    return read_evaluated(folder, "made-up").sessions
+    return read_evaluated(folder, "made-up", SYSTEMS).sessions
 
 
 def test_the_paper_s_three_sets(sessions):

@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.reproduction.evaluated_run import ONE_NEGATIVE, auc_against_first_negative
 from pipelines.reproduction.evaluated_systems import read_evaluated
+from pipelines.reproduction.systems import SYSTEMS
 from ranking.training.session_file import SessionFile
 from tests.helpers.fake_runs import SESSIONS, fake_run
 
@@ -24,7 +25,7 @@ def runs(tmp_path):
 def test_runs_are_found_by_name_in_the_order_of_the_paper(runs):
     (runs / "notes").mkdir()
     fake_run(runs, "aw_moe_cl-negatives=5", 1)
-    systems = read_evaluated(runs, "made-up")
+    systems = read_evaluated(runs, "made-up", SYSTEMS)
     assert {name: list(seeds) for name, seeds in systems.runs.items()} == {
         "dnn": [1],
         "din": [1, 2],
@@ -34,7 +35,7 @@ def test_runs_are_found_by_name_in_the_order_of_the_paper(runs):
 
 
 def test_sessions_are_matched_by_id_whatever_their_order(runs):
-    systems = read_evaluated(runs, "made-up")
+    systems = read_evaluated(runs, "made-up", SYSTEMS)
     for run in systems.all_runs:
         file = SessionFile(run.sessions_path)
         by_id = dict(zip(file.column("session_id"), file.column("click.session_auc"), strict=True))
@@ -68,7 +69,7 @@ def test_one_negative_is_the_first_of_the_record():
 
 
 def test_one_negative_is_among_the_metrics(runs):
-    run = read_evaluated(runs, "made-up").runs["din"][2]
+    run = read_evaluated(runs, "made-up", SYSTEMS).runs["din"][2]
     values = run.metrics[ONE_NEGATIVE]
     assert values.shape == (SESSIONS,) and 0.4 < np.nanmean(values) < 0.9
 
@@ -76,20 +77,20 @@ def test_one_negative_is_among_the_metrics(runs):
 def test_evaluations_of_the_program_serve_where_training_left_none(runs):
     path = runs / "dnn-seed1" / "sessions-test.parquet"
     path.rename(path.with_name("sessions-made-up-test.parquet"))
-    assert "dnn" in read_evaluated(runs, "made-up").runs
-    systems = read_evaluated(runs, "other-data")
+    assert "dnn" in read_evaluated(runs, "made-up", SYSTEMS).runs
+    systems = read_evaluated(runs, "other-data", SYSTEMS)
     assert "dnn" not in systems.runs and systems.unevaluated == (runs / "dnn-seed1",)
 
 
 def test_unfinished_runs_are_left_out(runs):
     (runs / "dnn-seed1" / "metrics.json").unlink()
-    systems = read_evaluated(runs, "made-up")
+    systems = read_evaluated(runs, "made-up", SYSTEMS)
     assert "dnn" not in systems.runs and systems.unevaluated == ()
 
 
 def test_nothing_is_one_clear_error(tmp_path):
     with pytest.raises(ValueError, match="runs must hold evaluated runs, named <system>-seed<k>"):
-        read_evaluated(tmp_path / "runs", "made-up")
+        read_evaluated(tmp_path / "runs", "made-up", SYSTEMS)
 
 
 def _other_sessions(runs):
@@ -123,10 +124,10 @@ def _other_seed(runs):
 def test_what_cannot_be_compared_is_one_clear_error(runs, damage, message):
     damage(runs)
     with pytest.raises(ValueError, match=message):
-        read_evaluated(runs, "made-up")
+        read_evaluated(runs, "made-up", SYSTEMS)
 
 
 def test_a_file_that_is_none_is_one_clear_error(runs):
     (runs / "din-seed2" / "sessions-test.parquet").write_text(json.dumps({}))
     with pytest.raises(ValueError, match="must be the file of an evaluation's sessions"):
-        read_evaluated(runs, "made-up")
+        read_evaluated(runs, "made-up", SYSTEMS)

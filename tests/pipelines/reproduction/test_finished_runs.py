@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.reproduction.aw_moe_paper import AW_MOE
 from pipelines.reproduction.finished_runs import check_finished
-from pipelines.reproduction.planning import Plan, planned_runs
+from pipelines.reproduction.plan import Plan
+from pipelines.reproduction.planning import planned_runs
 from pipelines.reproduction.run_record import RunRecord, write_record
 from tests.helpers.fake_runs import fake_run
 
@@ -26,7 +28,7 @@ def plan(tmp_path):
 
 
 def _check(plan, **changes):
-    check_finished(planned_runs(dataclasses.replace(plan, **changes)))
+    check_finished(planned_runs(AW_MOE, dataclasses.replace(plan, **changes)))
 
 
 def test_what_was_asked_passes(plan):
@@ -62,7 +64,7 @@ def test_another_setting_is_one_clear_error(plan, changes, message):
 
 
 def test_a_run_that_was_cut_short_is_not_taken_for_a_whole_one(plan):
-    run = next(run for run in planned_runs(plan) if run.name == "din-seed1")
+    run = next(run for run in planned_runs(AW_MOE, plan) if run.name == "din-seed1")
     run.log.parent.mkdir()
     write_record(run.log, RunRecord(1.0, 2))
     with pytest.raises(ValueError, match="max_steps is 2, asked is none"):

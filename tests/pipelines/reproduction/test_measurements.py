@@ -6,6 +6,7 @@ import pytest
 from pipelines.reproduction.evaluated_sets import test_sets
 from pipelines.reproduction.evaluated_systems import read_evaluated
 from pipelines.reproduction.measurements import Measurements
+from pipelines.reproduction.systems import SYSTEMS
 from tests.helpers.fake_runs import fake_run
 
 AUC = "session_auc"
@@ -17,7 +18,7 @@ def measurements(tmp_path_factory):
     for seed in (1, 2, 3):
         fake_run(folder, "aw_moe", seed, skill=0.4)
         fake_run(folder, "aw_moe_cl", seed, skill=0.9)
-    systems = read_evaluated(folder, "made-up")
+    systems = read_evaluated(folder, "made-up", SYSTEMS)
     return Measurements(systems, test_sets(systems.sessions, 5), draws=400)
 
 

@@ -5,16 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.reproduction.planning import Plan, planned_runs
+from pipelines.reproduction.aw_moe_paper import AW_MOE
+from pipelines.reproduction.plan import Plan
+from pipelines.reproduction.planning import planned_runs
+from pipelines.reproduction.system import TRAIN
 from pipelines.reproduction.system_settings import asked_settings, defining_settings
-from pipelines.reproduction.systems import PARTS, SYSTEMS, TRAIN
+from pipelines.reproduction.systems import PARTS, SYSTEMS
 
 CATALOG = [system for system in SYSTEMS.values() if system.program == TRAIN]
 PLAN = Plan(data=Path("data/x"), out=Path("out"), parts=PARTS, seeds=3, sweep_seeds=2)
 
 
 def _by_name(plan):
-    return {run.name: run for run in planned_runs(plan)}
+    return {run.name: run for run in planned_runs(AW_MOE, plan)}
 
 
 def test_every_system_has_its_seeds_and_the_center_is_not_trained_twice():
@@ -39,11 +42,13 @@ def test_a_moved_center_is_left_out_of_its_own_sweep_alone():
 
 
 def test_parts_bring_what_they_need():
-    names = {run.name for run in planned_runs(dataclasses.replace(PLAN, parts=["ablation"]))}
+    names = {
+        run.name for run in planned_runs(AW_MOE, dataclasses.replace(PLAN, parts=["ablation"]))
+    }
     assert names == {
         f"aw_moe{part}-seed{k}" for part in ("", "_base", "_gu", "_au") for k in (1, 2, 3)
     }
-    sweeps = planned_runs(dataclasses.replace(PLAN, parts=["sweeps"]))
+    sweeps = planned_runs(AW_MOE, dataclasses.replace(PLAN, parts=["sweeps"]))
     assert {run.seed for run in sweeps} == {1, 2}
     assert {"aw_moe_cl-seed1", "aw_moe_cl-seed2"} <= {run.name for run in sweeps}
 
@@ -84,12 +89,12 @@ def test_settings_of_a_base_are_those_of_what_is_derived_from_it():
 )
 def test_wrong_settings_are_one_clear_error(setting, message):
     with pytest.raises(ValueError, match=message):
-        planned_runs(dataclasses.replace(PLAN, settings=[setting]))
+        planned_runs(AW_MOE, dataclasses.replace(PLAN, settings=[setting]))
 
 
 def test_a_setting_twice_is_an_error():
     with pytest.raises(ValueError, match="`din:epochs` twice"):
-        planned_runs(dataclasses.replace(PLAN, settings=["din:epochs=1", "din:epochs=2"]))
+        planned_runs(AW_MOE, dataclasses.replace(PLAN, settings=["din:epochs=1", "din:epochs=2"]))
 
 
 def test_commands():

@@ -8,8 +8,10 @@ import pytest
 from pipelines.reproduction.evaluated_sets import test_sets
 from pipelines.reproduction.evaluated_systems import read_evaluated
 from pipelines.reproduction.measurements import Measurements
-from pipelines.reproduction.report import ReportRequest, write_report
+from pipelines.reproduction.report import write_report
+from pipelines.reproduction.report_request import ReportRequest
 from pipelines.reproduction.run_record import RunRecord, write_record
+from pipelines.reproduction.systems import SYSTEMS
 from tests.helpers.fake_runs import fake_run
 
 ABLATION = ("aw_moe_base", "aw_moe_gu", "aw_moe_au")
@@ -17,7 +19,7 @@ POINTS = ("aw_moe_cl-negatives=1", "aw_moe_cl-negatives=8")
 
 
 def _reported(folder, missing=(), simulated=True):
-    systems = read_evaluated(folder / "runs", "made-up")
+    systems = read_evaluated(folder / "runs", "made-up", SYSTEMS)
     request = ReportRequest(folder / "report", "aw_moe-made-up", "made-up", "make it", missing)
     paths = write_report(request, Measurements(systems, test_sets(systems.sessions), draws=50))
     return {path.suffix: path.read_text(encoding="utf-8") for path in paths}

@@ -1,0 +1,1 @@
+"""What `pipelines.reproduce --paper=usr` adds: the systems, numbers and figures of USR."""

@@ -1,0 +1,60 @@
+"""The files that a server reads, as far as their formats are public."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+FOLDER = Path(__file__).parents[2] / "tools" / "serving"
+README = (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+def _compose(name: str) -> dict:
+    return yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))["services"]["serving"]
+
+
+def test_the_model_config_is_one() -> None:
+    text_format = pytest.importorskip("google.protobuf.text_format")
+    messages = pytest.importorskip("tensorflow_serving.config.model_server_config_pb2")
+    text = (FOLDER / "models.config").read_text(encoding="utf-8")
+    config = text_format.Parse(text, messages.ModelServerConfig())
+    (model,) = config.model_config_list.config
+    (mounted,) = [one for one in _compose("compose.yaml")["volumes"] if "EXPORT" in one]
+    assert mounted.endswith(f"}}:{model.base_path}:ro")
+    assert model.name == "ranker" and model.model_platform == "tensorflow"
+    assert model.model_version_policy.latest.num_versions == 2
+    assert dict(model.version_labels) == {"stable": 1, "canary": 2}
+
+
+def test_batching_keeps_what_the_layout_needs() -> None:
+    text = (FOLDER / "batching_parameters.txt").read_text(encoding="utf-8")
+    text = re.sub(r"#.*", "", text)
+    values = dict(re.findall(r"(\w+) \{ value: (\d+) \}", text))
+    assert set(values) == {
+        "max_batch_size",
+        "batch_timeout_micros",
+        "num_batch_threads",
+        "max_enqueued_batches",
+    }
+    sizes = [int(size) for size in re.findall(r"allowed_batch_sizes: (\d+)", text)]
+    assert sizes == sorted(set(sizes)) and sizes[-1] == int(values["max_batch_size"])
+    assert "pad_variable_length_inputs: true" in text
+
+
+def test_what_the_command_reads_is_mounted() -> None:
+    base, batching = _compose("compose.yaml"), _compose("batching.yaml")
+    mounts = dict(one.removesuffix(":ro").rsplit(":", 1)[::-1] for one in base["volumes"])
+    assert set(base["command"]) < set(batching["command"])
+    for flag in batching["command"]:
+        name, value = flag.removeprefix("--").split("=")
+        if name.endswith("_file"):
+            assert (FOLDER / mounts[value]).is_file()
+    for port in base["ports"]:
+        assert port.startswith("127.0.0.1:")
+
+
+def test_every_flag_is_explained() -> None:
+    for flag in _compose("compose.yaml")["command"]:
+        assert f"`{flag.split('=')[0]}`" in README
+    assert "The server itself was not run" in README

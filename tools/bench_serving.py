@@ -1,0 +1,226 @@
+r"""Measures how long an exported model takes to answer: at once, gate first, state first, and flat.
+
+A model with random weights is exported for histories as long as the longest asked for: weights do
+not change how long it takes. Sessions are put together from those of the test split. Each way of
+asking is a file of requests, which a process of its own repeats in turn with the others:
+`saved_model_client`, without Python, or `in_process_client`. Only the model's own work is timed.
+
+Example:
+
+    python -m tools.bench_serving --data=data/demo --out=build/bench_serving
+    python -m tools.bench_serving --data=data/demo --out=build/some --sizes=demo \
+        --candidates=100 --behaviors=50,1000 --threads=1
+"""
+
+import dataclasses
+import itertools
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from absl import flags
+from rich.console import Console
+
+from pipelines.program import run_program
+
+if TYPE_CHECKING:
+    from ranking.export.saved_model import Export
+    from ranking.features.prepared_data import PreparedData
+
+FLAGS = flags.FLAGS
+
+# What differs from the spec and the model's defaults; paper is the embedding size of the USR paper
+# and the experts that the AW-MoE paper's figure leaves open, at their large preset.
+SIZES: dict[str, dict[str, Any]] = {
+    "demo": {"width": None, "settings": {}},
+    "paper": {"width": 32, "settings": {"expert_hidden_sizes": (512, 256, 128)}},
+}
+_NUMBERS = ("mean_ms", "p50_ms", "p95_ms", "p99_ms")
+
+
+def _define_flags() -> None:
+    flags.DEFINE_string("data", None, "Prepared data with a test split.", required=True)
+    flags.DEFINE_string("out", None, "Folder for the numbers and the table.", required=True)
+    flags.DEFINE_string("model", "aw_moe", "Model of the catalog.")
+    flags.DEFINE_list("sizes", list(SIZES), "Sizes of the model.")
+    flags.DEFINE_list("candidates", ["10", "100", "500", "1000"], "Candidates of a session.")
+    flags.DEFINE_list("behaviors", ["50", "200", "1000"], "Behaviors of a session.")
+    flags.DEFINE_list("threads", ["1", "2"], "Threads of the model.")
+    flags.DEFINE_enum("client", "native", ["native", "python", "both"], "Who asks the model.")
+    flags.DEFINE_integer("sessions", 8, "Sessions of each size.", lower_bound=1)
+    flags.DEFINE_integer("passes", 100, "Most times to repeat them.", lower_bound=1)
+    flags.DEFINE_float("seconds", 10.0, "Ends a way's repetition sooner.", lower_bound=0.0)
+    flags.DEFINE_integer("seed", 0, "Seeds weights and sessions.", lower_bound=0)
+
+
+def main() -> None:
+    """Measures what the flags ask for, and writes `latency.json` and `latency.md`."""
+    from ranking.features.prepared_data import read_prepared
+    from tools.latency_report import latency_markdown
+
+    console = Console()
+    data, out = read_prepared(FLAGS.data), Path(FLAGS.out)
+    grid = _grid()
+    _check_sizes()
+    out.mkdir(parents=True, exist_ok=True)
+    document: dict[str, Any] = {
+        "simulated": data.manifest.simulated,
+        "machine": describe_machine(),
+        "flags": {name: FLAGS[name].value for name in ("model", "sessions", "passes", "seconds")},
+        "rows": [],
+    }
+    with tempfile.TemporaryDirectory(dir=out) as folder:
+        for size in FLAGS.sizes:
+            longer = resized(data, max(behaviors for _, behaviors in grid), SIZES[size]["width"])
+            with console.status(f"exporting {FLAGS.model}, size {size}"):
+                export = _export(longer, size, Path(folder) / size)
+            for row in _measured(console, export, longer, size, grid, Path(folder)):
+                document["rows"].append(row)
+                # What is measured stays, should the rest be interrupted.
+                _write(out / "latency.json", json.dumps(document, indent=1) + "\n")
+                _write(out / "latency.md", latency_markdown(document))
+    for name in ("latency.json", "latency.md"):
+        console.print(f"{'report':>8}: {out / name}", highlight=False)
+
+
+def resized(data: "PreparedData", behaviors: int, width: int | None) -> "PreparedData":
+    """The same data under a spec that keeps so many behaviors, with tables of that width."""
+    spec = data.spec
+    tables = spec.tables
+    if width is not None:
+        tables = {name: dataclasses.replace(table, width=width) for name, table in tables.items()}
+    spec = dataclasses.replace(spec, tables=tables, behaviors_max_length=behaviors)
+    return dataclasses.replace(data, spec=spec)
+
+
+def describe_machine() -> dict[str, Any]:
+    """Processor, cores and versions, and how busy the machine was when the measurement began."""
+    import tensorflow as tf
+
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "load_before": [round(load, 2) for load in os.getloadavg()],
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+    }
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _grid() -> list[tuple[int, int]]:
+    """Candidates and behaviors."""
+    return list(itertools.product(_positive("candidates"), _positive("behaviors")))
+
+
+def _positive(flag: str) -> list[int]:
+    values = FLAGS[flag].value
+    if not values or not all(value.isdecimal() and int(value) > 0 for value in values):
+        raise ValueError(
+            f"`--{flag}` must be whole numbers above 0, with commas. Received: {','.join(values)}"
+        )
+    return [int(value) for value in values]
+
+
+def _check_sizes() -> None:
+    for size in FLAGS.sizes:
+        if size not in SIZES:
+            raise ValueError(f"`--sizes` must be some of {', '.join(SIZES)}. Received: {size}")
+
+
+def _export(data: "PreparedData", size: str, folder: Path) -> "Export":
+    import keras
+
+    from ranking.export.model_card import TrainedModel
+    from ranking.export.saved_model import export_networks
+    from ranking.features.encoder import Encoder
+    from ranking.models.catalog import build, model_entry
+
+    keras.utils.set_random_seed(FLAGS.seed)
+    settings = model_entry(FLAGS.model).settings_class(**SIZES[size]["settings"])
+    networks = build(FLAGS.model, data.spec, settings)
+    encoder = Encoder(data.spec, data.vocabulary_folder)
+    trained = TrainedModel(FLAGS.model, {"seed": FLAGS.seed}, {}, data.manifest.simulated)
+    return export_networks(networks, encoder, data, folder, trained)
+
+
+def _measured(
+    console: Console,
+    export: "Export",
+    data: "PreparedData",
+    size: str,
+    grid: Sequence[tuple[int, int]],
+    folder: Path,
+) -> Iterator[dict[str, Any]]:
+    from tools.serving_load import ServingLoad, write_load
+
+    load = ServingLoad(data, FLAGS.seed)
+    for candidates, behaviors in grid:
+        sessions = [load.session(behaviors, candidates) for _ in range(FLAGS.sessions)]
+        paths = write_load(folder, data.spec, sessions, export.signatures)
+        for threads, client in itertools.product(_positive("threads"), _clients()):
+            where = {
+                "size": size,
+                "client": client,
+                "threads": threads,
+                "candidates": candidates,
+                "behaviors": behaviors,
+            }
+            with console.status(", ".join(f"{key} {value}" for key, value in where.items())):
+                rows = list(_run(client, export.folder, paths, threads))
+            for row in rows:
+                yield {**where, **row}
+        for path in paths:
+            path.unlink()
+
+
+def _clients() -> Sequence[str]:
+    return ("native", "python") if FLAGS.client == "both" else (FLAGS.client,)
+
+
+def _run(client: str, model: Path, paths: Sequence[Path], threads: int) -> Iterator[dict[str, Any]]:
+    """The lines of the table that a client prints."""
+    from tools.build_client import build_client
+
+    program = [sys.executable, "-m", "tools.in_process_client"]
+    if client == "native":
+        program = [str(build_client(Path("build/saved_model_client")))]
+    flags_ = [f"--model={model}", f"--threads={threads}", f"--passes={FLAGS.passes}"]
+    requests = [f"--requests={path}" for path in paths]
+    command = [*program, *flags_, f"--seconds={FLAGS.seconds}", *requests]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no words"])[-1]
+        raise ValueError(f"The {client} client must answer. It says: {last}")
+    header, *lines = done.stdout.strip().splitlines()
+    names = header.split()
+    for line in lines:
+        values = dict(zip(names, line.split(), strict=True))
+        numbers = {name: float(values[name]) for name in _NUMBERS}
+        way, calls = values["requests"], values["calls"]
+        yield {"way": way, "calls": calls, "times": int(values["times"]), **numbers}
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+if __name__ == "__main__":
+    _define_flags()
+    run_program(main)

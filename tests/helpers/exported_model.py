@@ -28,9 +28,11 @@ class ExportedModel:
     data: PreparedData
 
 
-def prepared_small_data(folder: Path, **sessions: int) -> PreparedData:
+def prepared_small_data(
+    folder: Path, *, global_window: str | None = None, **sessions: int
+) -> PreparedData:
     """Prepared data of `small_spec`, with that many sessions in each split."""
-    spec = small_spec()
+    spec = dataclasses.replace(small_spec(), global_window=global_window)
     splits = {
         split: [small_sessions(spec, count, seed)]
         for seed, (split, count) in enumerate(sessions.items())

@@ -56,13 +56,16 @@ def gradients(networks: RankingNetworks, batch: dict[str, Any]) -> dict[str, np.
 
 
 def fingerprint(name: str, spec: FeatureSpec, settings: Any, batch: dict[str, Any]) -> list[Any]:
-    """Everything a setting can change: outputs in training, the loss, its terms, its gradients."""
+    """Everything a setting can change: outputs in training, the loss, its terms, its gradients, and
+    the statistics that a step leaves behind."""
     networks = small_networks(name, spec, settings)
     outputs, total, found = _pass(networks, batch)
+    kept = [np.asarray(state.value) for state in networks.training.non_trainable_variables]
+    kept = [array.tobytes() for array in kept if array.dtype == np.float32]
     arrays = [(key, np.asarray(value).tobytes()) for key, value in sorted(outputs.items())]
     steps = [None if gradient is None else gradient.tobytes() for gradient in found.values()]
     terms = [(term.name, term.weight) for term in networks.losses]
-    return [*arrays, float(total), *terms, *steps, networks.owner_key]
+    return [*arrays, float(total), *terms, *steps, *kept, networks.owner_key]
 
 
 def _pass(networks: RankingNetworks, batch: dict[str, Any]) -> tuple[Any, Any, dict[str, Any]]:

@@ -36,15 +36,23 @@ CROPPED, REORDERED = {"augmentation": "crop"}, {"augmentation": "reorder"}
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A setting's `value` that changes something beside the settings in `beside`."""
+    """A setting's `value` that changes something beside the settings in `beside`; those in
+    `together` must change with it."""
 
     value: Any
     beside: tuple[tuple[str, Any], ...] = ()
+    together: tuple[tuple[str, Any], ...] = ()
     spec: str = "hierarchy"
 
 
-def _case(value: Any, beside: dict[str, Any] | None = None, **more: Any) -> Case:
-    return Case(value, tuple((beside or {}).items()), **more)
+def _case(
+    value: Any,
+    beside: dict[str, Any] | None = None,
+    *,
+    together: dict[str, Any] | None = None,
+    spec: str = "hierarchy",
+) -> Case:
+    return Case(value, tuple((beside or {}).items()), tuple((together or {}).items()), spec)
 
 
 # By the class that declares the setting, in its order.
@@ -118,10 +126,10 @@ CASES: dict[str, dict[str, Case]] = {
         "sequence_layers": _case(2),
         "sequence_heads": _case(2),
         "sequence_output": _case("mean"),
-        "sequence_position": _case("time_difference", {"sequence_time": "days_ago"}),
+        "sequence_position": _case("time_difference", together={"sequence_time": "days_ago"}),
         "sequence_position_merge": _case("concat"),
         "sequence_feed_forward_size": _case(5),
-        "sequence_time": _case("days_ago", {"sequence_position": "time_difference"}),
+        "sequence_time": _case("days_ago", together={"sequence_position": "time_difference"}),
         "scenario_balanced": _case(True),
     },
     "MmoeSettings": {"mmoe_experts": _case(3)},
@@ -216,7 +224,8 @@ def check_changes_something(model: str, kind: str, name: str) -> None:
     case = CASES[kind][name]
     assert case.value != getattr(MODELS[model].settings_class(), name)
     before = case_fingerprint(model, case.spec, case.beside)
-    after = case_fingerprint(model, case.spec, (*case.beside, (name, case.value)))
+    changed = (*case.beside, *case.together, (name, case.value))
+    after = case_fingerprint(model, case.spec, changed)
     assert before != after
 
 

@@ -24,7 +24,7 @@ def test_every_model_builds_from_its_default_settings():
 @pytest.mark.parametrize(("model", "kind", "name"), settings_of(*MODELS))
 def test_every_setting_can_be_given_as_text(model, kind, name):
     case = CASES[kind][name]
-    chosen = {**dict(case.beside), name: case.value}
+    chosen = {**dict(case.beside), **dict(case.together), name: case.value}
     texts = {key: _as_typed(value) for key, value in chosen.items()}
     settings = apply_overrides(MODELS[model].settings_class(), texts)
     assert {key: getattr(settings, key) for key in chosen} == chosen

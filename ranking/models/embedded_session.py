@@ -76,7 +76,7 @@ def embed_session(
     roles = spec.roles
 
     def vectors(fields: Sequence[Field]) -> Any:
-        return _joined([tables.embed(field, inputs) for field in fields])
+        return join_vectors([tables.embed(field, inputs) for field in fields])
 
     def items(section: Sequence[Field]) -> Any:
         # In the order of the role, not of the section: position i must mean the same field.
@@ -119,7 +119,8 @@ def _inputs(
     ]
 
 
-def _joined(vectors: Sequence[Any]) -> Any:
+def join_vectors(vectors: Sequence[Any]) -> Any:
+    """Vectors of one rank, side by side; `None` for none."""
     if len(vectors) > 1:
         return ops.concatenate(vectors, axis=-1)
     return vectors[0] if vectors else None

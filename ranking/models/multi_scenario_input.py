@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
-from keras import ops
 
 from ranking.features.scenario_fields import agnostic_fields, scenario_fields
 from ranking.features.spec import BEHAVIORS, CANDIDATES, RESERVED_IDS, SESSION, FeatureSpec, Field
@@ -15,7 +14,7 @@ from ranking.layers.number_embedding import NumberEmbedding
 from ranking.layers.scenario_weights import ScenarioWeights
 from ranking.layers.sequence_encoder import SequenceEncoder
 from ranking.layers.sequence_projections import SequenceProjections
-from ranking.models.embedded_session import EmbeddedSession, embed_session
+from ranking.models.embedded_session import EmbeddedSession, embed_session, join_vectors
 from ranking.models.input_network import per_candidate
 from ranking.models.multi_scenario_settings import MultiScenarioSettings
 from ranking.setting_rules import require
@@ -59,8 +58,8 @@ class ScenarioSession:
 
     def joined(self, *parts: Any) -> Any:
         """Parts `[B, D]` or `[B, C, D]`, those that are not `None` -> `[B, C, sum of D]`."""
-        present = [per_candidate(part, self.candidates_mask) for part in parts if part is not None]
-        return ops.concatenate(present, axis=-1) if len(present) > 1 else present[0]
+        present = [part for part in parts if part is not None]
+        return join_vectors([per_candidate(part, self.candidates_mask) for part in present])
 
 
 def scenario_ids(spec: FeatureSpec) -> range:
@@ -190,15 +189,12 @@ class _Features:
         """Fields of session and candidates -> `[B, C, D]`; `None` for no fields."""
         vectors = [self.of_session([field for field in fields if field.section == SESSION])]
         vectors += self._of_section([field for field in fields if field.section == CANDIDATES])
-        present = [per_candidate(each, self._mask) for each in vectors if each is not None]
-        if not present:
-            return None
-        return ops.concatenate(present, axis=-1) if len(present) > 1 else present[0]
+        present = [each for each in vectors if each is not None]
+        return join_vectors([per_candidate(each, self._mask) for each in present])
 
     def of_session(self, fields: Sequence[Field]) -> Any:
         """Fields of the session -> `[B, D]`; `None` for no fields."""
-        vectors = self._of_section(fields)
-        return ops.concatenate(vectors, axis=-1) if len(vectors) > 1 else (vectors or [None])[0]
+        return join_vectors(self._of_section(fields))
 
     def _of_section(self, fields: Sequence[Field]) -> list[Any]:
         numbers = [field for field in fields if field.kind == "dense"]
@@ -219,6 +215,5 @@ class _Features:
         return self._known[name]
 
     def _cleared(self, section: str, fields: Sequence[Field]) -> Any:
-        vectors = [self._tables.embed(field, self._inputs) for field in fields]
-        joined = ops.concatenate(vectors, axis=-1) if len(vectors) > 1 else vectors[0]
+        joined = join_vectors([self._tables.embed(field, self._inputs) for field in fields])
         return clear_padding(joined, self._mask) if section == CANDIDATES else joined

@@ -10,7 +10,7 @@ from keras import ops
 from ranking.did_you_mean import did_you_mean
 from ranking.features.spec import FeatureSpec
 from ranking.losses.ranking_loss import ranking_loss
-from ranking.models.networks import LossTerm, RankingNetworks
+from ranking.models.networks import LossFunction, LossTerm, RankingNetworks
 from ranking.settings_parser import SettingsError
 
 
@@ -57,7 +57,7 @@ def task_terms(
         LossTerm(
             f"{prefix}_{task}" if scenario is None else f"{prefix}_{task}_{scenario}",
             weight,
-            _cross_entropy(f"{logits}_{task}", f"labels_{task}{labels}", scenario, scenario_key),
+            cross_entropy(f"{logits}_{task}", f"labels_{task}{labels}", scenario, scenario_key),
         )
         for task in tasks
         for scenario in ([None] if scenarios is None else scenarios)
@@ -86,13 +86,9 @@ def multi_task_networks(
         label_keys: What the losses read of a batch beside the labels of the tasks.
     """
     outputs = {**outputs, **{f"logits_{task}": values for task, values in logits.items()}}
-    probabilities = {
-        task: ops.where(candidates_mask, ops.sigmoid(values), 0.0)
-        for task, values in logits.items()
-    }
     return RankingNetworks(
         training=keras.Model(dict(inputs), outputs, name="training"),
-        score=keras.Model(dict(inputs), probabilities, name="score"),
+        score=score_network(inputs, logits, candidates_mask),
         gate=None,
         gate_refusal=gate_refusal,
         losses=tuple(losses),
@@ -101,7 +97,23 @@ def multi_task_networks(
     )
 
 
-def _cross_entropy(logits: str, labels: str, scenario: int | None, scenario_key: str) -> Any:
+def score_network(
+    inputs: Mapping[str, Any], logits: Mapping[str, Any], candidates_mask: Any
+) -> keras.Model:
+    """Inputs -> `{task: probabilities [B, C]}`, zero at padded candidates, from logits by task."""
+    probabilities = {
+        task: ops.where(candidates_mask, ops.sigmoid(values), 0.0)
+        for task, values in logits.items()
+    }
+    return keras.Model(dict(inputs), probabilities, name="score")
+
+
+def cross_entropy(
+    logits: str, labels: str, scenario: int | None = None, scenario_key: str = ""
+) -> LossFunction:
+    """The loss of an output `logits` against the labels `labels` of a batch, both by key; of the
+    sessions of one scenario alone where there is one."""
+
     def function(outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> tuple[Any, Any]:
         lengths = batch["candidates_length"]
         if scenario is not None:

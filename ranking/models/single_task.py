@@ -5,11 +5,10 @@ from types import MappingProxyType
 from typing import Any
 
 import keras
-from keras import ops
 
 from ranking.did_you_mean import did_you_mean
 from ranking.features.spec import FeatureSpec
-from ranking.losses.ranking_loss import ranking_loss
+from ranking.models import multi_task
 from ranking.models.networks import LossTerm, RankingNetworks
 from ranking.settings_parser import SettingsError
 
@@ -34,18 +33,12 @@ def score_network(
     task: str, inputs: Mapping[str, Any], logits: Any, candidates_mask: Any
 ) -> keras.Model:
     """Inputs -> `{task: probabilities [B, C]}`, zero at padded candidates, from logits `[B, C]`."""
-    probabilities = ops.where(candidates_mask, ops.sigmoid(logits), 0.0)
-    return keras.Model(dict(inputs), {task: probabilities}, name="score")
+    return multi_task.score_network(inputs, {task: logits}, candidates_mask)
 
 
 def ranking_term(task: str) -> LossTerm:
     """The loss of equation 1 over the candidates of a batch."""
-
-    def function(outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> tuple[Any, Any]:
-        labels = batch[f"labels_{task}"]
-        return ranking_loss(outputs[f"logits_{task}"], labels, batch["candidates_length"])
-
-    return LossTerm("ranking", 1.0, function)
+    return LossTerm("ranking", 1.0, multi_task.cross_entropy(f"logits_{task}", f"labels_{task}"))
 
 
 def networks_without_gate(
@@ -69,12 +62,11 @@ def networks_without_gate(
         outputs: What the training network returns beside the logits.
         losses: Terms of the loss beside the ranking loss.
     """
-    outputs = {**outputs, f"logits_{task}": logits}
-    return RankingNetworks(
-        training=keras.Model(dict(inputs), outputs, name="training"),
-        score=score_network(task, inputs, logits, candidates_mask),
-        gate=None,
+    return multi_task.multi_task_networks(
+        inputs,
+        {task: logits},
+        candidates_mask,
         gate_refusal=gate_refusal,
         losses=(ranking_term(task), *losses),
-        tasks=(task,),
+        outputs=outputs,
     )

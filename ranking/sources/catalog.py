@@ -115,6 +115,8 @@ SOURCES: Mapping[str, SourceEntry] = {
             "shared_items": "share of a page that repeats what the user saw in the other scenario "
             "earlier that day",
             "search_share": "share of the sessions that are searches",
+            "exclusive_wants": "share of what a user may want on a day that is acted on in one "
+            "scenario alone, so that the label of the other says nothing of the want",
         },
     ),
     "parquet": SourceEntry(

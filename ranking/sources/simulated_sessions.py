@@ -11,6 +11,7 @@ from ranking.sources.simulated_display import MOST_SHOWN, Display
 from ranking.sources.simulated_memory import MEMORY_LENGTH, NOTHING, Behaviors, Memory
 from ranking.sources.simulated_users import Users
 from ranking.sources.simulated_visits import Visits
+from ranking.sources.simulated_wants import ExclusiveWants
 
 _SECONDS_PER_ITEM = 3  # a page of `MOST_SHOWN` items is done before the user's next session
 
@@ -58,6 +59,7 @@ class Shop:
         memory: What the users did before.
         scenario_difference: See `ChoiceModel`.
         shared_items: See `Display`.
+        wants: Which wants are acted on in one scenario alone.
         rng: Source of everything random.
     """
 
@@ -69,12 +71,14 @@ class Shop:
         *,
         scenario_difference: float,
         shared_items: float,
+        wants: ExclusiveWants,
         rng: np.random.Generator,
     ) -> None:
         self._users = users
         self._memory = memory
         self._choices = ChoiceModel(catalog, scenario_difference)
         self._display = Display(catalog, users, shared_items)
+        self._wants = wants
         self._popularity = catalog.earlier_clicks.copy()
         self._rng = rng
 
@@ -116,6 +120,7 @@ class Shop:
         )
         is_shown = np.arange(MOST_SHOWN) < length[:, None]
         chance = self._rng.random(item.shape)
+        chance = self._wants.chances(chance, user, item, visits.day[rows], scenario)
         # One draw decides both, so that an order implies a click.
         click, order = chance < click_probability, chance < order_probability
 
@@ -125,8 +130,8 @@ class Shop:
         sessions.behaviors.time[rows] = behaviors.time
         sessions.item[rows], sessions.length[rows] = item, length
         sessions.popularity[rows] = shown.popularity
-        sessions.click_probability[rows] = click_probability
-        sessions.order_probability[rows] = order_probability
+        sessions.click_probability[rows] = self._wants.lower(click_probability)
+        sessions.order_probability[rows] = self._wants.lower(order_probability)
         sessions.click[rows], sessions.order[rows] = click & is_shown, order & is_shown
         self._remember_clicks(sessions, rows)
 

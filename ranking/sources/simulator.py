@@ -21,6 +21,7 @@ from ranking.sources.simulated_sessions import Shop, SimulatedSessions
 from ranking.sources.simulated_table import table_batch
 from ranking.sources.simulated_users import Users, build_users, recall_earlier_days
 from ranking.sources.simulated_visits import START, plan_visits
+from ranking.sources.simulated_wants import ExclusiveWants
 from ranking.sources.source_error import SourceError
 
 _NAME = "simulator"
@@ -37,6 +38,7 @@ class _Settings:
     scenario_difference: float
     shared_items: float
     search_share: float
+    exclusive_wants: float
 
 
 def open_simulator(
@@ -57,7 +59,9 @@ def open_simulator(
             recommendation follow the same preferences; 1: different ones; 3: unrelated ones,
             most signals matter in one of the two only), `shared_items` (share of a page that
             repeats what the user saw in the other scenario earlier that day), `search_share` (of
-            the sessions).
+            the sessions), `exclusive_wants` (share of what a user may want on a day that is acted
+            on in one scenario alone; the probabilities recorded are those of who does not know
+            which, and what happened on earlier pages of the day may tell).
         seed: Seed of everything random. At least 0.
 
     Raises:
@@ -99,6 +103,7 @@ def _read_settings(options: Options) -> _Settings:
         scenario_difference=_number(options, "scenario_difference", 0.5, highest=3),
         shared_items=_number(options, "shared_items", 0.2, highest=1),
         search_share=_number(options, "search_share", 0.5, highest=1),
+        exclusive_wants=_number(options, "exclusive_wants", 0.0, highest=1),
     )
 
 
@@ -122,6 +127,7 @@ def _simulate(settings: _Settings, seed: int) -> tuple[Catalog, Users, Simulated
         recall_earlier_days(users, catalog, START, rng),
         scenario_difference=settings.scenario_difference,
         shared_items=settings.shared_items,
+        wants=ExclusiveWants(settings.exclusive_wants, seed),
         rng=rng,
     )
     visits = plan_visits(users, settings.sessions, rng, search_share=settings.search_share)
@@ -154,6 +160,7 @@ def _describe(
         "scenario_difference": settings.scenario_difference,
         "shared_items": settings.shared_items,
         "search_share": settings.search_share,
+        "exclusive_wants": settings.exclusive_wants,
         "click_rate": round(int(sessions.click.sum()) / shown, 4),
         "order_rate": round(int(sessions.order.sum()) / shown, 4),
         **reference_metrics(sessions, test),

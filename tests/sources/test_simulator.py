@@ -326,6 +326,39 @@ def test_scenario_difference_sets_how_much_the_scenarios_differ():
     assert abs(unrelated[0]) < 0.4 < 1.2 < unrelated[1]
 
 
+def _twice_clicked(share):
+    """Of items that a user clicked and met in the other scenario that day, the share clicked there
+    too; and how far the click rate is from the mean probability that was recorded."""
+    options = {**MEDIUM, "users": "100", "shared_items": "0.8", "exclusive_wants": share}
+    options["scenario_difference"] = "0"
+    clicked, shown = (defaultdict(set) for _ in range(2))
+    labels, probabilities = [], []
+    for session in _sessions(open_simulator(SPEC, "", options, 7)):
+        for item in session["candidates"]:
+            key = session["user_id"], session["time"] // DAY, item["item"]
+            shown[session["scenario"]].add(key)
+            labels.append(item["click"])
+            probabilities.append(item["click_probability"])
+            if item["click"]:
+                clicked[session["scenario"]].add(key)
+    both = shown["search"] & shown["recommendation"]
+    of_search, of_recommendation = (clicked[name] & both for name in clicked)
+    gap = np.mean(labels) - np.mean(probabilities)
+    return len(of_search & of_recommendation) / len(of_search), gap
+
+
+def test_exclusive_wants_are_acted_on_in_one_scenario_alone():
+    half, gap_of_half = _twice_clicked("0.5")
+    # What is clicked in one scenario by an exclusive want is never clicked in the other.
+    assert _twice_clicked("1")[0] == 0.0 < half < _twice_clicked("0")[0]
+    assert abs(gap_of_half) < 0.01
+
+
+def test_without_exclusive_wants_every_page_is_a_draw_of_its_own(source, sessions):
+    options = {**LARGER, "exclusive_wants": "0"}
+    assert _sessions(open_simulator(SPEC, "", options, 7), "test") == _sessions(source, "test")
+
+
 @pytest.mark.parametrize(
     "options, message",
     [
@@ -333,6 +366,7 @@ def test_scenario_difference_sets_how_much_the_scenarios_differ():
         ({"scenario_difference": "-0.1"}, "`scenario_difference`.* from 0 to 3.*'-0.1'"),
         ({"shared_items": "1.1"}, "`shared_items`.* from 0 to 1.*'1.1'"),
         ({"shared_items": "many"}, "`shared_items`.* from 0 to 1.*'many'"),
+        ({"exclusive_wants": "-1"}, "`exclusive_wants`.* from 0 to 1.*'-1'"),
         ({"items": "12"}, "`items`.*at least 500"),
         ({"users": "99"}, "`users`.*at least 1375"),
         ({"test_sessions": "0"}, "`test_sessions`.*at least 1"),

@@ -1,10 +1,10 @@
 """From training settings to a Keras optimizer."""
 
-from typing import Any
-
 import keras
-import tensorflow as tf
 
+from ranking.training.row_adagrad import RowAdagrad
+from ranking.training.row_adamw import RowAdamW
+from ranking.training.row_sgd import RowSGD
 from ranking.training.settings import TrainingSettings
 
 
@@ -13,17 +13,18 @@ def make_optimizer(
 ) -> keras.optimizers.Optimizer:
     """Settings -> built optimizer for `model`'s trainable weights.
 
-    Embedding tables are left out of weight decay. `total_steps` is the length of the run, which a
-    decaying learning rate needs. Under `mixed_float16` the optimizer scales the loss.
+    Embedding tables are updated by row and left out of weight decay. `total_steps` is the length of
+    the run, which a decaying learning rate needs. Under `mixed_float16` the optimizer scales the
+    loss.
     """
     rate = _learning_rate(settings, total_steps)
     if settings.optimizer == "adamw":
-        optimizer = _AdamW(rate, weight_decay=settings.weight_decay)
-        optimizer.exclude_from_weight_decay(var_list=embedding_weights(model))
+        optimizer = RowAdamW(rate, weight_decay=settings.weight_decay)
     elif settings.optimizer == "adagrad":
-        optimizer = _Adagrad(rate)
+        optimizer = RowAdagrad(rate)
     else:
-        optimizer = keras.optimizers.SGD(rate)
+        optimizer = RowSGD(rate)
+    optimizer.update_by_row(embedding_weights(model))
     if settings.precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(model.trainable_variables)
@@ -49,31 +50,3 @@ def _learning_rate(
     if settings.learning_rate_decay == "constant":
         return settings.learning_rate
     return keras.optimizers.schedules.CosineDecay(settings.learning_rate, max(total_steps, 1))
-
-
-class _RowSums:
-    """Makes an optimizer add up the rows of a table's gradient that belong to the same id.
-
-    Keras squares them one by one, so that the second moment of an id that is twice in a batch would
-    be that of half its gradient.
-    """
-
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        # Rows come from all replicas at this point.
-        super().update_step(_sum_rows(gradient), variable, learning_rate)  # type: ignore[misc]
-
-
-class _AdamW(_RowSums, keras.optimizers.AdamW):
-    pass
-
-
-class _Adagrad(_RowSums, keras.optimizers.Adagrad):
-    pass
-
-
-def _sum_rows(gradient: Any) -> Any:
-    if not isinstance(gradient, tf.IndexedSlices):
-        return gradient
-    ids, places = tf.unique(gradient.indices)
-    rows = tf.math.unsorted_segment_sum(gradient.values, places, tf.size(ids))
-    return tf.IndexedSlices(rows, ids, gradient.dense_shape)

@@ -54,6 +54,7 @@ def test_cosine_decay_ends_at_zero() -> None:
 
 @pytest.mark.parametrize("name", ["adamw", "adagrad", "sgd"])
 def test_rows_of_one_id_count_as_their_sum(name: str) -> None:
+    """Also in a weight that is no table of the model, and is updated as a whole."""
     rows = np.array([[2.0, -1.0, 0.5], [1.0, 1.0, 0.25], [3.0, 0.0, 1.0]], np.float32)
     dense = np.zeros((11, 3), np.float32)
     dense[7], dense[2] = rows[0] + rows[2], rows[1]

@@ -1,0 +1,18 @@
+"""Gradient descent that updates embedding tables by row."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ranking.training.row_updates import RowUpdates
+
+
+class RowSGD(RowUpdates, keras.optimizers.SGD):
+    """Keras's gradient descent, without momentum: row <- row - rate g."""
+
+    def __init__(self, learning_rate: Any) -> None:
+        super().__init__(learning_rate)
+
+    def update_rows(self, table: tf.Variable, ids: Any, gradients: Any, rate: Any) -> None:
+        table.scatter_sub(tf.IndexedSlices(rate * gradients, ids))

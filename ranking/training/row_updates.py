@@ -1,0 +1,63 @@
+"""What the optimizers share that update embedding tables by row."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+class RowUpdates:
+    """Makes a Keras optimizer update of a table the rows that a batch has read, and no others.
+
+    Keras's adaptive optimizers rewrite a table and its slots as a whole at every step, so that a
+    step costs what the table does. Here it costs what the batch does: rows of the table and of its
+    slots are gathered from the variables, and scattered back to them. Nothing may read a table or a
+    slot as a whole within a step: while such a read is alive, a scatter copies the whole first.
+
+    To be named before the optimizer it changes, as in `class X(RowUpdates, keras.optimizers.Y)`.
+    """
+
+    _table_keys: frozenset[Any] = frozenset()
+
+    def update_by_row(self, tables: Iterable[keras.Variable]) -> None:
+        """Names the weights to update by row; to be called before the optimizer is built.
+
+        They are left out of weight decay, which would change every row at every step.
+        """
+        tables = list(tables)
+        self._table_keys = frozenset(self._var_key(table) for table in tables)  # type: ignore[attr-defined]
+        self.exclude_from_weight_decay(var_list=tables)  # type: ignore[attr-defined]
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Updates `variable`: by row if it is a table, as Keras does otherwise."""
+        gradient = sum_rows(gradient)
+        is_table = self._var_key(variable) in self._table_keys  # type: ignore[attr-defined]
+        if is_table and isinstance(gradient, tf.IndexedSlices):
+            rate = tf.cast(learning_rate, gradient.dtype)
+            self.update_rows(variable, gradient.indices, gradient.values, rate)
+        else:
+            super().update_step(tf.convert_to_tensor(gradient), variable, learning_rate)  # type: ignore[misc]
+
+    def update_rows(self, table: tf.Variable, ids: Any, gradients: Any, rate: Any) -> None:
+        """Updates rows of `table`.
+
+        Args:
+            table: A weight that `update_by_row` named.
+            ids: Integer tensor `[n]` of distinct rows.
+            gradients: Float tensor `[n, width]`, the gradient of each of them.
+            rate: Learning rate.
+        """
+        raise NotImplementedError
+
+
+def sum_rows(gradient: Any) -> Any:
+    """A gradient -> the same; that of a table with one row for each id, the sum of all of its rows.
+
+    An adaptive optimizer squares rows, and the square of a sum is not the sum of the squares.
+    """
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    ids, places = tf.unique(gradient.indices)
+    rows = tf.math.unsorted_segment_sum(gradient.values, places, tf.size(ids))
+    return tf.IndexedSlices(rows, ids, gradient.dense_shape)

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from ranking.sources.simulated_beliefs import DayBeliefs, Meetings
 from ranking.sources.simulated_catalog import Catalog, Floats, Ints
 from ranking.sources.simulated_choices import ChoiceModel, Shown
 from ranking.sources.simulated_display import MOST_SHOWN, Display
@@ -91,13 +92,14 @@ class Shop:
         sessions = _empty_sessions(visits)
         for day in np.unique(visits.day):
             of_day = np.flatnonzero(visits.day == day)
+            beliefs = DayBeliefs(self._wants.share)
             for turn in range(int(visits.turn[of_day].max()) + 1):
-                self._serve_turn(sessions, of_day[visits.turn[of_day] == turn])
+                self._serve_turn(sessions, of_day[visits.turn[of_day] == turn], beliefs)
             clicked = sessions.item[of_day][sessions.click[of_day]]
             self._popularity += np.bincount(clicked, minlength=len(self._popularity))
         return sessions
 
-    def _serve_turn(self, sessions: SimulatedSessions, rows: Ints) -> None:
+    def _serve_turn(self, sessions: SimulatedSessions, rows: Ints, beliefs: DayBeliefs) -> None:
         """Fills `rows` of `sessions`, which belong to different users and one day."""
         visits = sessions.visits
         user, scenario, time = visits.user[rows], visits.scenario[rows], visits.time[rows]
@@ -115,14 +117,12 @@ class Shop:
             age_group=self._users.age_group[user],
             time=time,
         )
-        click_probability, order_probability = self._choices.probabilities(
-            behaviors, shown, self._rng
-        )
+        chances = self._choices.probabilities(behaviors, shown, self._rng)
         is_shown = np.arange(MOST_SHOWN) < length[:, None]
-        chance = self._rng.random(item.shape)
-        chance = self._wants.chances(chance, user, item, visits.day[rows], scenario)
+        draw = self._rng.random(item.shape)
+        draw = self._wants.chances(draw, user, item, visits.day[rows], scenario)
         # One draw decides both, so that an order implies a click.
-        click, order = chance < click_probability, chance < order_probability
+        click, order = ((draw < chance) & is_shown for chance in chances)
 
         sessions.query[rows] = queries.text
         sessions.behaviors.item[rows] = behaviors.item
@@ -130,10 +130,27 @@ class Shop:
         sessions.behaviors.time[rows] = behaviors.time
         sessions.item[rows], sessions.length[rows] = item, length
         sessions.popularity[rows] = shown.popularity
-        sessions.click_probability[rows] = self._wants.lower(click_probability)
-        sessions.order_probability[rows] = self._wants.lower(order_probability)
-        sessions.click[rows], sessions.order[rows] = click & is_shown, order & is_shown
+        sessions.click_probability[rows], sessions.order_probability[rows] = chances
+        sessions.click[rows], sessions.order[rows] = click, order
+        if self._wants.share:
+            self._condition(sessions, rows, beliefs)
         self._remember_clicks(sessions, rows)
+
+    def _condition(self, sessions: SimulatedSessions, rows: Ints, beliefs: DayBeliefs) -> None:
+        """Makes the probabilities of `rows` those given the pages that users saw that day."""
+        row, place = np.nonzero(sessions.is_shown[rows])
+        row = rows[row]
+        met = Meetings(
+            user=sessions.visits.user[row],
+            item=sessions.item[row, place],
+            scenario=sessions.visits.scenario[row],
+            click=sessions.click_probability[row, place],
+            order=sessions.order_probability[row, place],
+        )
+        click, order = beliefs.probabilities(met)
+        beliefs.observe(met, sessions.click[row, place], sessions.order[row, place])
+        sessions.click_probability[row, place] = click
+        sessions.order_probability[row, place] = order
 
     def _remember_clicks(self, sessions: SimulatedSessions, rows: Ints) -> None:
         for place in range(MOST_SHOWN):

@@ -30,13 +30,8 @@ class ExclusiveWants:
     share: float
     seed: int
 
-    def lower(self, probability: Floats) -> Floats:
-        """The probability of an act, before it is known whether a want is exclusive: half of the
-        exclusive wants are acted on elsewhere."""
-        return probability * (1.0 - self.share / 2.0)
-
     def chances(self, chance: Floats, user: Ints, item: Ints, day: Ints, scenario: Ints) -> Floats:
-        """Numbers to hold against probabilities that are not lowered: below one is an act.
+        """Numbers to hold against the probabilities of what is not exclusive: below is an act.
 
         Args:
             chance: `[B, C]`, uniform draws for what is not exclusive.

@@ -60,8 +60,8 @@ def open_simulator(
             most signals matter in one of the two only), `shared_items` (share of a page that
             repeats what the user saw in the other scenario earlier that day), `search_share` (of
             the sessions), `exclusive_wants` (share of what a user may want on a day that is acted
-            on in one scenario alone; the probabilities recorded are those of who does not know
-            which, and what happened on earlier pages of the day may tell).
+            on in one scenario alone; the probabilities recorded are those given all pages that the
+            user saw that day, which is more than a model is told).
         seed: Seed of everything random. At least 0.
 
     Raises:

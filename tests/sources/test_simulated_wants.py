@@ -45,11 +45,3 @@ def test_the_share_is_kept_and_the_rest_is_as_drawn():
     chances = _chances(ExclusiveWants(0.3, 5), 1, 1)
     assert abs((chances != 0.25).mean() - 0.3) < 0.01
     np.testing.assert_array_equal(_chances(ExclusiveWants(0.0, 5), 1, 1), 0.25)
-
-
-def test_probabilities_are_lowered_by_what_happens_elsewhere():
-    wants = ExclusiveWants(0.4, 7)
-    acts = np.mean([_chances(wants, day, 0, chance=0.9) < 0.6 for day in range(3)])
-    # The draw of 0.9 is no act, so all acts are exclusive ones.
-    assert abs(acts - 0.4 * 0.5 * 0.6) < 0.005
-    assert wants.lower(np.array([0.6]))[0] == np.float64(0.6) * 0.8

@@ -4,6 +4,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+_OPTIONS = ("scenario_difference", "shared_items", "search_share", "exclusive_wants")
+
 
 @dataclasses.dataclass(frozen=True)
 class DataFacts:
@@ -11,14 +13,14 @@ class DataFacts:
 
     Attributes:
         origin: What the data are, in words.
-        difference: How much the scenarios of a simulation differ; `None` for other data.
+        options: What a simulation was told of its scenarios; nothing for other data.
         differing: Task -> share of train candidates whose global label is not their own; nothing
             where there are no global labels.
         noise: Share of global labels that were replaced on purpose.
     """
 
     origin: str
-    difference: float | None
+    options: dict[str, float]
     differing: dict[str, float]
     noise: float
 
@@ -35,12 +37,12 @@ def data_facts(folder: Path) -> DataFacts | None:
         return None
     manifest = read_prepared(folder).manifest
     train = manifest.splits["train"]
-    difference = manifest.source.get("scenario_difference")
+    options = {name: float(manifest.source[name]) for name in _OPTIONS if name in manifest.source}
     source = str(manifest.source.get("source", "unknown"))
     setting = str(manifest.source.get("setting", f"source `{source}`"))
     return DataFacts(
         origin="simulated" if manifest.simulated else setting,
-        difference=None if difference is None else float(difference),
+        options=options,
         differing={
             task: count / train.candidates for task, count in train.global_differing.items()
         },
@@ -52,9 +54,8 @@ def facts_words(facts: DataFacts | None) -> list[str]:
     """The facts as items of a list."""
     if facts is None:
         return []
-    words = [f"**Origin:** {facts.origin}."]
-    if facts.difference is not None:
-        words[0] = f"**Origin:** {facts.origin}, `scenario_difference` {facts.difference:g}."
+    options = "".join(f", `{name}` {value:g}" for name, value in facts.options.items())
+    words = [f"**Origin:** {facts.origin}{options}."]
     if not facts.differing:
         return [*words, "**Global labels:** none, so GLMT has nothing to learn from."]
     shares = ", ".join(f"`{task}` {share:.2%}" for task, share in facts.differing.items())

@@ -11,7 +11,7 @@ from tests.helpers.small_runs import small_data
 def test_facts_are_those_of_the_manifest(tmp_path):
     small_data(tmp_path / "data", train=11, test=7)
     facts = data_facts(tmp_path / "data")
-    assert facts.difference is None and facts.differing == {} and facts.noise == 0.0
+    assert facts.options == {} and facts.differing == {} and facts.noise == 0.0
     assert "**Global labels:** none" in facts_words(facts)[-1]
     assert data_facts(Path("nowhere")) is None and facts_words(None) == []
 
@@ -20,11 +20,20 @@ def test_facts_are_those_of_the_manifest(tmp_path):
     ("facts", "words"),
     [
         (
-            DataFacts("simulated", 0.5, {"click": 0.0123}, 0.3),
-            ["simulated, `scenario_difference` 0.5.", "`click` 1.23%", "30% of them were replaced"],
+            DataFacts(
+                "simulated",
+                {"scenario_difference": 0.5, "exclusive_wants": 1.0},
+                {"click": 0.0123},
+                0.3,
+            ),
+            [
+                "simulated, `scenario_difference` 0.5, `exclusive_wants` 1.",
+                "`click` 1.23%",
+                "30% of them were replaced",
+            ],
         ),
         (
-            DataFacts("Amazon-as-search, scenario assigned by hash", None, {"purchase": 0.5}, 0.0),
+            DataFacts("Amazon-as-search, scenario assigned by hash", {}, {"purchase": 0.5}, 0.0),
             ["**Origin:** Amazon-as-search, scenario assigned by hash.", "`purchase` 50.00%"],
         ),
     ],

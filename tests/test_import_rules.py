@@ -18,7 +18,7 @@ RULES = {
     "ranking.metrics": ({"numpy", "scipy"}, {"ranking.metrics"}),
     "ranking.features.spec": (LIGHT, {"ranking.features.spec", "ranking.did_you_mean"}),
     "ranking.sources": (
-        {"numpy", "pyarrow"},
+        {"numpy", "pyarrow", "scipy"},
         {"ranking.sources", "ranking.features.spec", "ranking.did_you_mean"},
     ),
     "ranking.features": (

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ranking.features.spec import BEHAVIORS, CANDIDATES, SESSION, UNKNOWN_ID, FeatureSpec
-from tools.fold_counts import Integers, Rates
+from ranking.sources.fold_counts import Integers, Rates
 from tools.history_overlap import matches, overlap, steps_back
 from tools.train_counts import TrainCounts
 

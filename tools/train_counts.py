@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ranking.features.spec import BEHAVIORS, CANDIDATES, LABELS, SESSION, UNKNOWN_ID, FeatureSpec
-from tools.fold_counts import NO_FOLD, FoldCounts, Integers
+from ranking.sources.fold_counts import NO_FOLD, FoldCounts, Integers
 
 Batch = Mapping[str, Any]
 

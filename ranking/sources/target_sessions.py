@@ -7,6 +7,7 @@ from ranking.features.spec import BEHAVIORS, CANDIDATES
 from ranking.sources.flat_lists import add_numbers, bounded_slices, lists, ranges, spans
 from ranking.sources.history_counts import HistoryCounts
 from ranking.sources.item_attributes import ItemAttributes
+from ranking.sources.item_companions import ItemCompanions
 from ranking.sources.sequence_file import Integers, UserSequences
 
 _BEHAVIORS_PER_BATCH = 65536
@@ -24,14 +25,20 @@ class TargetSessions:
         sequences: What users did.
         attributes: Attributes of the items.
         popularity: For each item, how many interactions are counted.
+        companions: How near candidates are to histories; `None` leaves these columns out.
     """
 
     def __init__(
-        self, sequences: UserSequences, attributes: ItemAttributes, popularity: Integers
+        self,
+        sequences: UserSequences,
+        attributes: ItemAttributes,
+        popularity: Integers,
+        companions: ItemCompanions | None = None,
     ) -> None:
         self.sequences = sequences
         self.attributes = attributes
         self.popularity = popularity
+        self.companions = companions
         self._item_rows = _item_rows(sequences, attributes)
         self._users = pa.array(sequences.users, pa.string())
         positions = np.arange(len(sequences.sequence)) - sequences.offsets[sequences.owners]
@@ -89,6 +96,7 @@ class TargetSessions:
         labels: Integers,
     ) -> pa.ListArray:
         items = candidates.ravel()
+        together = self.companions(users, positions, candidates) if self.companions else {}
         users, positions = (np.repeat(a, candidates.shape[1]) for a in (users, positions))
         rows = self._item_rows.take(pa.array(items))
         at, chosen = spans(self.attributes.offsets, items)
@@ -103,6 +111,7 @@ class TargetSessions:
             "brand_matches": self._brand_counts(users, positions, self.attributes.brands[items]),
             "attribute_matches": np.bincount(at, attribute_counts, minlength=len(items))
             / np.maximum(np.bincount(at, minlength=len(items)), 1),
+            **{name: values.ravel() for name, values in together.items()},
         }
         structs = add_numbers(rows, numbers, purchase=pa.array(labels.ravel()))
         return lists(np.full(len(candidates), candidates.shape[1]), structs)

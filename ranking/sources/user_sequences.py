@@ -11,6 +11,7 @@ import pyarrow as pa
 from ranking.features.spec import FeatureSpec
 from ranking.sources.category_negatives import CategoryNegatives
 from ranking.sources.item_attributes import ItemAttributes, read_item_attributes
+from ranking.sources.item_companions import NAMES, ItemCompanions
 from ranking.sources.negative_items import NegativeItems
 from ranking.sources.options import Options
 from ranking.sources.sequence_file import (
@@ -26,7 +27,8 @@ from ranking.sources.session_table import arrow_schema, conform
 from ranking.sources.source_error import SourceError
 from ranking.sources.target_sessions import TargetSessions, target_slices
 
-_USERS_STREAM = len(SPLITS)  # Random streams: one per split, and one for the users' split.
+# Random streams: one per split, one for the users' split, and one for the folds of counts.
+_USERS_STREAM, _FOLDS_STREAM = len(SPLITS), len(SPLITS) + 1
 
 
 def open_user_sequences(
@@ -61,9 +63,11 @@ def open_user_sequences(
     `attributes` (all but the brand); in behaviors also `steps_ago`, 1 for the last behavior before
     the target; in candidates also `popularity`, the label `purchase`, and how many items of the
     whole history share the candidate's category (`category_matches`), its brand (`brand_matches`),
-    and one of its attributes, in the mean over its attributes (`attribute_matches`). Ids are
-    strings; a category or brand that an item lacks is null and matches nothing. The spec says which
-    are used.
+    and one of its attributes, in the mean over its attributes (`attribute_matches`). How near the
+    history is to a candidate, by what train users have together, is in `together`,
+    `together_most` and `together_recent` (see `ItemCompanions`), for specs that ask for one. Ids
+    are strings; a category or brand that an item lacks is null and matches nothing. The spec says
+    which are used.
 
     Args:
         spec: The feature spec.
@@ -83,7 +87,11 @@ def open_user_sequences(
     users = protocol.split_users(len(sequences.users), np.random.default_rng([seed, _USERS_STREAM]))
     counted = _counted_interactions(sequences, users)
     popularity = np.bincount(counted, minlength=len(sequences.items))
-    rows = TargetSessions(sequences, attributes, popularity)
+    companions = None
+    if any(field.name in NAMES for field in spec.candidates):
+        folds = np.random.default_rng([seed, _FOLDS_STREAM])
+        companions = ItemCompanions(sequences, users["train"], folds)
+    rows = TargetSessions(sequences, attributes, popularity, companions)
     splits = {
         split: _Split(
             name=split,

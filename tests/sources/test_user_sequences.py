@@ -269,6 +269,18 @@ def test_errors_name_option_or_users(folder, tmp_path):
         _open(tmp_path)
 
 
+def test_counts_of_what_users_have_together_come_where_the_spec_asks_for_them(folder):
+    spec = read_spec(ROOT / "feature_specs" / "user_sequences_together.yaml")
+    source = open_source("user_sequences", spec, str(folder), {"test_share": "0.3"}, 3)
+    for split in ("train", "test"):
+        (first, *_) = source.splits[split]()
+        names = {field.name for field in first.schema.field("candidates").type.value_type}
+        assert {"together", "together_most", "together_recent"} <= names
+        assert first["candidates"].flatten().field("together").to_numpy().max() > 0
+    plain = next(iter(_open(folder).splits["test"]()))
+    assert "together" not in str(plain.schema)
+
+
 @pytest.mark.skipif(not BEAUTY.is_file(), reason="the Amazon 2014 Beauty files are not here")
 def test_beauty_has_its_published_numbers_and_popularity_its_known_auc():
     # With nearly all users in test, nearly all last items are left out of the counts.

@@ -13,7 +13,7 @@ from ranking.features.spec import Roles
 from tests.helpers.small_runs import small_data
 from tools.baseline_run import split_batches
 from tools.counting_features import CountingFeatures
-from tools.fold_counts import NO_FOLD
+from ranking.sources.fold_counts import NO_FOLD
 from tools.train_counts import TrainCounts
 
 Batch = dict[str, np.ndarray]

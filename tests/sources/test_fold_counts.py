@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tools.fold_counts import NO_FOLD, FoldCounts
+from ranking.sources.fold_counts import NO_FOLD, FoldCounts
 
 USERS, VALUES, FOLDS, OBSERVATIONS = 17, 11, 3, 61
 

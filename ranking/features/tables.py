@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 from ranking.features.spec import FeatureSpec, Field
+from ranking.features.variable_rows import read_rows
 from ranking.layers.length_mask import LengthMask
 from ranking.layers.masked_pooling import MaskedPooling
 
@@ -35,8 +35,7 @@ class EmbeddingTable(keras.layers.Embedding):
     """
 
     def call(self, inputs: Any) -> Any:
-        rows = tf.gather(self._embeddings.value, inputs)
-        return ops.cast(rows, self.compute_dtype)
+        return ops.cast(read_rows(self._embeddings.value, inputs), self.compute_dtype)
 
 
 class EmbeddingTables:

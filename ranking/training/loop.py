@@ -1,8 +1,6 @@
 """The training step, on one device or several, many steps to a call."""
 
-import math
 from collections.abc import Mapping
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -23,7 +21,8 @@ class TrainingLoop:
 
     Args:
         networks: What to train; built under `strategy.scope()`.
-        optimizer: Built for `networks.training`, under the same scope.
+        optimizer: One of `make_optimizer` for `networks.training`, made under the same scope; adds
+            up gradients over replicas.
         strategy: Where it runs.
         xla: Compile the forward and backward pass; one device only.
 
@@ -91,12 +90,6 @@ class TrainingLoop:
 
     def _step(self, batch: Batch) -> dict[str, tf.Tensor]:
         values, gradients = (self._gradients or self._loss_gradients)(batch)
-        if self.strategy.num_replicas_in_sync > 1:
-            # TensorFlow gathers tables' rows by a collective whose shape must not change within a
-            # loop, and the number of rows does.
-            gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
-        if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
-            gradients = _spread_overflow(gradients)
         self.optimizer.apply(gradients, self.networks.training.trainable_variables)
         values["candidates"] = tf.cast(tf.reduce_sum(batch["candidates_length"]), tf.float32)
         return values
@@ -121,21 +114,6 @@ class TrainingLoop:
         weighted = [term.weight * values[term.name] for term in self.networks.losses]
         values["loss"] = tf.add_n(weighted)
         return values
-
-
-def _spread_overflow(gradients: list[Any]) -> list[Any]:
-    """This replica's gradients -> the same, with a NaN added where any replica's are not finite.
-
-    A loss scaling optimizer shall skip such a step. Keras's asks the first replica alone and, of
-    several rows for one id of a table, looks at the last.
-    """
-    numbers = [getattr(gradient, "values", gradient) for gradient in gradients]
-    is_finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(each)) for each in numbers])
-    context = tf.distribute.get_replica_context()
-    overflows = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.cast(~is_finite, tf.float32))
-    mark = tf.where(overflows > 0, math.nan, 0.0)
-    place = next(at for at, each in enumerate(gradients) if isinstance(each, tf.Tensor))
-    return [*gradients[:place], gradients[place] + mark, *gradients[place + 1 :]]
 
 
 def _hash(values: tf.Tensor) -> tf.Tensor:

@@ -2,6 +2,7 @@
 
 import keras
 
+from ranking.training.loss_scale import LossScale
 from ranking.training.row_adagrad import RowAdagrad
 from ranking.training.row_adamw import RowAdamW
 from ranking.training.row_sgd import RowSGD
@@ -13,9 +14,9 @@ def make_optimizer(
 ) -> keras.optimizers.Optimizer:
     """Settings -> built optimizer for `model`'s trainable weights.
 
-    Embedding tables are updated by row and left out of weight decay. `total_steps` is the length of
-    the run, which a decaying learning rate needs. Under `mixed_float16` the optimizer scales the
-    loss.
+    Embedding tables are updated by row and left out of weight decay; gradients are added up over
+    replicas, then clipped. `total_steps` is the length of the run, which a decaying learning rate
+    needs. Under `mixed_float16` the optimizer scales the loss.
     """
     rate = _learning_rate(settings, total_steps)
     if settings.optimizer == "adamw":
@@ -25,8 +26,9 @@ def make_optimizer(
     else:
         optimizer = RowSGD(rate)
     optimizer.update_by_row(embedding_weights(model))
+    optimizer.clip_norm = settings.clip_norm
     if settings.precision == "mixed_float16":
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        optimizer = LossScale(optimizer)
     optimizer.build(model.trainable_variables)
     return optimizer
 

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ranking.features.variable_rows import read_rows
 from ranking.training.row_updates import RowUpdates
 
 
@@ -20,7 +21,7 @@ class RowAdagrad(RowUpdates, keras.optimizers.Adagrad):
 
     def update_rows(self, table: tf.Variable, ids: Any, gradients: Any, rate: Any) -> None:
         accumulator = self._accumulators[self._get_variable_index(table)].value
-        sums = accumulator.sparse_read(ids) + tf.square(gradients)
+        sums = read_rows(accumulator, ids) + tf.square(gradients)
         accumulator.scatter_update(tf.IndexedSlices(sums, ids))
         change = rate * gradients / tf.sqrt(sums + self.epsilon)
         table.scatter_sub(tf.IndexedSlices(change, ids))

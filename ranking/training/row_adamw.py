@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ranking.features.variable_rows import read_rows
 from ranking.training.row_updates import RowUpdates
 
 
@@ -36,7 +37,7 @@ class RowAdamW(RowUpdates, keras.optimizers.AdamW):
 
 def _moved(slot: tf.Variable, ids: Any, values: Any, share: float) -> tf.Tensor:
     """Moves rows of `slot` towards `values` by `share` of the way -> where they are then."""
-    rows = slot.sparse_read(ids)
+    rows = read_rows(slot, ids)
     rows += (values - rows) * share
     slot.scatter_update(tf.IndexedSlices(rows, ids))
     return rows

@@ -1,10 +1,12 @@
 """What the optimizers share that update embedding tables by row."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from ranking.training.replica_sums import sum_over_replicas
 
 
 class RowUpdates:
@@ -15,9 +17,15 @@ class RowUpdates:
     slots are gathered from the variables, and scattered back to them. Nothing may read a table or a
     slot as a whole within a step: while such a read is alive, a scatter copies the whole first.
 
-    To be named before the optimizer it changes, as in `class X(RowUpdates, keras.optimizers.Y)`.
+    Gradients come from each replica and are added up over all of them. To be named before the
+    optimizer it changes, as in `class X(RowUpdates, keras.optimizers.Y)`.
+
+    Attributes:
+        clip_norm: Largest norm of all gradients together, over all replicas; a longer one is scaled
+            down to it. `None` for any length.
     """
 
+    clip_norm: float | None = None
     _table_keys: frozenset[Any] = frozenset()
 
     def update_by_row(self, tables: Iterable[keras.Variable]) -> None:
@@ -29,9 +37,18 @@ class RowUpdates:
         self._table_keys = frozenset(self._var_key(table) for table in tables)  # type: ignore[attr-defined]
         self.exclude_from_weight_decay(var_list=tables)  # type: ignore[attr-defined]
 
+    def apply(self, grads: Sequence[Any], trainable_variables: Any = None) -> None:
+        """Updates variables by the gradients of this replica and of all others."""
+        gradients = sum_over_replicas(grads)
+        if self.clip_norm is not None:
+            gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
+        super().apply(gradients, trainable_variables)  # type: ignore[misc]
+
+    def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
+        return grads_and_vars  # They are sums already; Keras would add them up once more.
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Updates `variable`: by row if it is a table, as Keras does otherwise."""
-        gradient = sum_rows(gradient)
         is_table = self._var_key(variable) in self._table_keys  # type: ignore[attr-defined]
         if is_table and isinstance(gradient, tf.IndexedSlices):
             rate = tf.cast(learning_rate, gradient.dtype)
@@ -49,15 +66,3 @@ class RowUpdates:
             rate: Learning rate.
         """
         raise NotImplementedError
-
-
-def sum_rows(gradient: Any) -> Any:
-    """A gradient -> the same; that of a table with one row for each id, the sum of all of its rows.
-
-    An adaptive optimizer squares rows, and the square of a sum is not the sum of the squares.
-    """
-    if not isinstance(gradient, tf.IndexedSlices):
-        return gradient
-    ids, places = tf.unique(gradient.indices)
-    rows = tf.math.unsorted_segment_sum(gradient.values, places, tf.size(ids))
-    return tf.IndexedSlices(rows, ids, gradient.dense_shape)

@@ -18,6 +18,8 @@ class TrainingSettings:
         learning_rate_decay: `constant`, or `cosine` down to zero over the run.
         weight_decay: AdamW's decay of dense weights. Embedding tables are never decayed: a decayed
             table changes in every row at every step, seen or not.
+        clip_norm: Largest norm of the gradient of all weights together, over all replicas; a longer
+            one is scaled down to it. `none` for any length.
         batch_size: Impressions of one step over all replicas, on average: sessions differ in length
             and stay whole.
         epochs: Passes over the training split at most.
@@ -38,6 +40,7 @@ class TrainingSettings:
     learning_rate: float = 1e-4
     learning_rate_decay: Literal["constant", "cosine"] = "constant"
     weight_decay: float = 1e-2
+    clip_norm: float | None = None
     batch_size: int = 1024
     epochs: int = 1
     negatives_per_positive: float | None = 1.0
@@ -56,6 +59,8 @@ class TrainingSettings:
         for name in ("patience", "checkpoint_steps", "weight_decay"):
             require(getattr(self, name) >= 0, name, "at least 0", getattr(self, name))
         require(self.learning_rate > 0, "learning_rate", "above 0", self.learning_rate)
+        norm = self.clip_norm
+        require(norm is None or norm > 0, "clip_norm", "above 0 or none", norm)
         ratio = self.negatives_per_positive
         require(ratio is None or ratio > 0, "negatives_per_positive", "above 0 or none", ratio)
 

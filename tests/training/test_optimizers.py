@@ -84,3 +84,25 @@ def test_half_precision_scales_the_loss() -> None:
     settings = TrainingSettings(precision="mixed_float16")
     optimizer = make_optimizer(settings, _model(), 1)
     assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+def test_long_gradients_are_clipped(precision: str) -> None:
+    """At their norm without the scale of the loss."""
+    table, dense = np.zeros((11, 3), np.float32), np.ones((3, 2), np.float32)
+    table[[7, 2]] = [[2.0, -1.0, 0.5], [1.0, 1.0, 0.25]]
+    norm = np.sqrt((table**2).sum() + (dense**2).sum())
+    for clip_norm, share in ((None, 1.0), (2.0 * norm, 1.0), (0.5 * norm, 0.5)):
+        model = _model()
+        settings = TrainingSettings(
+            optimizer="sgd", learning_rate=0.1, clip_norm=clip_norm, precision=precision
+        )
+        optimizer = make_optimizer(settings, model, 1)
+        before = numbers(model.trainable_variables)
+        scale = float(optimizer.scale_loss(1.0))
+        rows = tf.IndexedSlices(scale * table[[7, 2]], np.array([7, 2]), tf.constant([11, 3]))
+        gradients = [rows, scale * dense, np.zeros(2, np.float32)]
+        optimizer.apply(gradients, model.trainable_variables)
+        after = numbers(model.trainable_variables)
+        np.testing.assert_allclose(after[0], before[0] - 0.1 * share * table, atol=1e-7)
+        np.testing.assert_allclose(after[1], before[1] - 0.1 * share * dense, atol=1e-7)

@@ -54,7 +54,7 @@ def test_every_row_in_every_batch_is_kerass_adam() -> None:
         ids = generator.permutation(ROWS)
         table, dense = generator.normal(size=(ROWS, WIDTH)), generator.normal(size=5)
         table, dense = table.astype(np.float32), dense.astype(np.float32)
-        rows = tf.IndexedSlices(table[ids], ids, [ROWS, WIDTH])
+        rows = tf.IndexedSlices(table[ids], ids, tf.constant([ROWS, WIDTH]))
         optimizers[0].apply([rows, dense], ours)
         optimizers[1].apply([table, dense], theirs)
     for mine, his in zip(numbers(ours), numbers(theirs), strict=True):

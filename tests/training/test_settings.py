@@ -16,7 +16,7 @@ def test_paper_preset_has_the_papers_values() -> None:
     ("name", "value"),
     [("batch_size", 0), ("epochs", 0), ("steps_per_call", 0), ("shuffle_buffer", 0)]
     + [("patience", -1), ("checkpoint_steps", -1), ("weight_decay", -0.1), ("learning_rate", 0.0)]
-    + [("negatives_per_positive", 0.0)],
+    + [("negatives_per_positive", 0.0), ("clip_norm", 0.0)],
 )
 def test_values_out_of_range_are_refused_by_name(name: str, value: float) -> None:
     with pytest.raises(SettingsError, match=f"`{name}` must be .*Received: {name}={value}"):

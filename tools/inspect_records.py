@@ -65,7 +65,7 @@ def main() -> None:
     elif FLAGS.summary:
         _summarize(console, data, paths)
     else:
-        for number, document in _chosen(data.spec, paths):
+        for number, document in _chosen(data, paths):
             if FLAGS.json:
                 print(_json_line(document))
             else:
@@ -90,16 +90,16 @@ def _open(path: Path, split: str) -> tuple["PreparedData", Sequence[Path]]:
     )
 
 
-def _chosen(spec: "FeatureSpec", paths: Sequence[Path]) -> Iterator[tuple[int, dict[str, Any]]]:
+def _chosen(data: "PreparedData", paths: Sequence[Path]) -> Iterator[tuple[int, dict[str, Any]]]:
     """The sessions that the flags ask for, with their numbers."""
     wanted = FLAGS.session_id
-    role = spec.roles.session_id
+    role = data.spec.roles.session_id
     if wanted is not None and role is None:
         raise ValueError(
-            f"`--session_id` must be left out: spec `{spec.name}` has no role `session_id`."
+            f"`--session_id` must be left out: spec `{data.spec.name}` has no role `session_id`."
         )
     found = 0
-    for number, document in enumerate(_documents(spec, paths)):
+    for number, document in enumerate(_documents(data, paths)):
         if wanted is None or str(document[str(role)]) == wanted:
             found += 1
             yield number, document
@@ -112,14 +112,14 @@ def _chosen(spec: "FeatureSpec", paths: Sequence[Path]) -> Iterator[tuple[int, d
         )
 
 
-def _documents(spec: "FeatureSpec", paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
+def _documents(data: "PreparedData", paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
     from ranking.features.record_reader import read_shard
     from ranking.features.session_documents import session_document
 
     for path in paths:
-        for sections in read_shard(spec, path):
+        for sections in read_shard(data, path):
             for session in range(len(sections["candidates"].lengths)):
-                yield session_document(spec, sections, session)
+                yield session_document(data.spec, sections, session)
 
 
 def _show(console: Console, spec: "FeatureSpec", number: int, document: dict[str, Any]) -> None:
@@ -149,7 +149,7 @@ def _summarize(console: Console, data: "PreparedData", paths: Sequence[Path]) ->
     statistics = FieldStatistics(data.spec, data.vocabulary_folder)
     candidates, differing = 0, Counter[str]()
     for path in paths:
-        for sections in read_shard(data.spec, path):
+        for sections in read_shard(data, path):
             statistics.add(sections)
             candidates += int(sections["candidates"].offsets[-1])
             differing.update(global_differing(data.spec, sections["candidates"]))

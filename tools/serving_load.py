@@ -9,7 +9,7 @@ import tensorflow as tf
 from ranking.export.prediction_log import LoggedRequest
 from ranking.features.inputs import raw_signature
 from ranking.features.prepared_data import PreparedData
-from ranking.features.records import parse_records, raw_batch
+from ranking.features.record_values import RecordValues
 from ranking.features.spec import BEHAVIORS, CANDIDATES, SESSION, FeatureSpec
 
 _ALL = (SESSION, BEHAVIORS, CANDIDATES)
@@ -105,5 +105,5 @@ def _recorded(data: PreparedData) -> Request:
     """The raw inputs of the first sessions of the test split, in one batch."""
     files = [str(path) for path in data.files("test")]
     records = next(iter(tf.data.TFRecordDataset(files).batch(_POOL)))
-    raw = raw_batch(data.spec, parse_records(data.spec, records))
+    raw = RecordValues(data.spec, data.vocabulary_folder).raw_batch(records)
     return {key: raw[key].numpy() for key in raw_signature(data.spec, _ALL)}

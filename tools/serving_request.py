@@ -64,12 +64,12 @@ def read_recorded_request(data: "PreparedData", split: str, number: int) -> Tens
     import tensorflow as tf
 
     from ranking.features.inputs import raw_signature
-    from ranking.features.records import parse_records, raw_batch
+    from ranking.features.record_values import RecordValues
     from ranking.features.spec import BEHAVIORS, CANDIDATES, SESSION
 
     files = [str(path) for path in data.files(split)]
     for record in tf.data.TFRecordDataset(files).skip(number).take(1).batch(1):
-        raw = raw_batch(data.spec, parse_records(data.spec, record))
+        raw = RecordValues(data.spec, data.vocabulary_folder).raw_batch(record)
         keys = raw_signature(data.spec, (SESSION, BEHAVIORS, CANDIDATES))
         return {key: raw[key].numpy() for key in keys}
     sessions = data.manifest.splits[split].sessions

@@ -8,7 +8,7 @@ import tensorflow as tf
 from ranking.export.signatures import EXAMPLES
 from ranking.features.inputs import raw_signature
 from ranking.features.prepared_data import PreparedData
-from ranking.features.records import parse_records, raw_batch
+from ranking.features.record_values import RecordValues
 from ranking.features.spec import BEHAVIORS, CANDIDATES, SESSION, FeatureSpec
 
 _SECTIONS = (SESSION, BEHAVIORS, CANDIDATES)
@@ -68,14 +68,11 @@ def _recorded_sessions(data: PreparedData) -> Iterator[tuple[np.ndarray, Request
     if split is None:
         return
     keys = tuple(raw_signature(data.spec, _SECTIONS))
-
-    @tf.autograph.experimental.do_not_convert
-    def parse(records: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        raw = raw_batch(data.spec, parse_records(data.spec, records))
-        return records, {key: raw[key] for key in keys}
-
     records = tf.data.TFRecordDataset([str(path) for path in data.files(split)])
-    yield from records.take(_SESSIONS).batch(1).map(parse).as_numpy_iterator()
+    values = RecordValues(data.spec, data.vocabulary_folder)
+    for record in records.take(_SESSIONS).batch(1):
+        raw = values.raw_batch(record)
+        yield record.numpy(), {key: raw[key].numpy() for key in keys}
 
 
 def _too_many_behaviors(spec: FeatureSpec, raw: Mapping[str, np.ndarray]) -> Request:

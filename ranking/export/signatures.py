@@ -9,7 +9,8 @@ import tensorflow as tf
 from ranking.export.session_split import split_by_session
 from ranking.features.encoder import Encoder
 from ranking.features.inputs import raw_signature
-from ranking.features.records import parse_records, raw_batch
+from ranking.features.record_layout import record_layout
+from ranking.features.records import parse_records
 from ranking.features.spec import BEHAVIORS, CANDIDATES, SESSION
 from ranking.models.networks import RankingNetworks
 from ranking.models.scoring import GATE, full_scores
@@ -134,10 +135,10 @@ def _examples_signature(
     networks: RankingNetworks, encoder: Encoder, scores: dict[str, tf.TensorSpec]
 ) -> Signature:
     spec = encoder.spec
-    fields = [field for field in spec.fields if field.is_input]
+    layout = record_layout(spec).inputs()
 
     def score_examples(raw: Tensors) -> dict[str, Any]:
-        batch = encoder(raw_batch(spec, parse_records(spec, raw[EXAMPLES], fields=fields)))
+        batch = encoder.encode_records(parse_records(spec, raw[EXAMPLES], layout=layout))
         return {**full_scores(networks, batch), CANDIDATES_LENGTH: batch[CANDIDATES_LENGTH]}
 
     outputs = scores | {CANDIDATES_LENGTH: tf.TensorSpec([None], tf.int32, CANDIDATES_LENGTH)}

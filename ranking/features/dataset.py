@@ -11,7 +11,7 @@ from ranking.features.encoder import Batch, Encoder
 from ranking.features.negative_sampling import NegativeSampling
 from ranking.features.padding import pad_sessions, pad_to_fixed_shapes
 from ranking.features.prepared_data import PreparedData
-from ranking.features.records import parse_records, raw_batch
+from ranking.features.records import parse_records
 from ranking.features.session_order import (
     POOL_BATCHES,
     measure_sessions,
@@ -97,7 +97,7 @@ def training_batches(
         parsed = parse_records(data.spec, serialized)
         if sampling is not None:
             parsed = sampling.sample(data.spec, parsed, tf.stack([seeds[3], number]))
-        encoded = encoder(raw_batch(data.spec, parsed))
+        encoded = encoder.encode_records(parsed)
         if pad_to_max:
             encoded = pad_to_fixed_shapes(data.spec, encoded)
         return {
@@ -148,7 +148,7 @@ def evaluation_batches(
         return order_by_size(*measure_sessions(data.spec, serialized, None))
 
     def encode(serialized: tf.Tensor) -> Batch:
-        encoded = encoder(raw_batch(data.spec, parse_records(data.spec, serialized)))
+        encoded = encoder.encode_records(parse_records(data.spec, serialized))
         return pad_sessions(encoded, sessions_per_batch)
 
     pools = records_in_order(data.files(split)).batch(POOL_BATCHES * sessions_per_batch)

@@ -1,6 +1,6 @@
 """Raw values to what models read: ids, numbers, lengths. The same in training and in serving."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,15 @@ import tensorflow as tf
 from ranking.did_you_mean import did_you_mean
 from ranking.features.id_lookup import IdLookup
 from ranking.features.positions import clip_lengths, keep_newest, valid_positions
+from ranking.features.record_layout import is_numbered, recorded_dtype
+from ranking.features.records import padded_records
 from ranking.features.spec import (
     BEHAVIORS,
     CANDIDATES,
     LABELS,
     SECTIONS,
     SESSION,
+    UNKNOWN_ID,
     FeatureSpec,
     Field,
 )
@@ -23,6 +26,7 @@ from ranking.features.transforms import transformed
 
 Batch = dict[str, tf.Tensor]
 RawBatch = Mapping[str, Any]
+_LookUp = Callable[[Field, tf.Tensor], tf.Tensor]
 
 
 class Encoder:
@@ -75,18 +79,32 @@ class Encoder:
             ValueError: If `raw` has a key that the spec does not know, or lacks a length.
         """
         self._check_keys(raw)
+        return self._encode(raw, self._look_up, lambda field: field.dtype)
+
+    def encode_records(self, parsed: Mapping[str, Any]) -> Batch:
+        """Encodes what `records.parse_records` returned: the same batch as of the raw values.
+
+        Records hold row numbers where raw values come as ids of most tables, so nothing need be
+        looked up.
+        """
+        batch = padded_records(self.spec, parsed)
+        return self._encode(batch, self._recorded, lambda field: recorded_dtype(self.spec, field))
+
+    def _encode(self, raw: RawBatch, look_up: _LookUp, dtype_of: Callable[[Field], str]) -> Batch:
         encoded: Batch = {}
         for section in SECTIONS:
             fields = [field for field in self._fields[section] if field.key in raw]
-            values = {key: value for field in fields for key, value in _values(field, raw).items()}
+            values: Batch = {}
+            for field in fields:
+                values |= _values(field, raw, dtype_of(field))
             if section in (SESSION, LABELS):
-                encoded |= self._encode_fields(fields, values, None)
+                encoded |= _encode_fields(fields, values, look_up, None)
             elif fields:
-                encoded |= self._encode_sequence(section, fields, values, raw)
+                encoded |= self._encode_sequence(section, fields, values, raw, look_up)
         return encoded
 
     def _encode_sequence(
-        self, section: str, fields: list[Field], values: Batch, raw: RawBatch
+        self, section: str, fields: list[Field], values: Batch, raw: RawBatch, look_up: _LookUp
     ) -> Batch:
         key = f"{section}_length"
         lengths = clip_lengths(_tensor(key, raw, "int32"), tf.shape(values[fields[0].key])[1])
@@ -94,44 +112,17 @@ class Encoder:
             values = keep_newest(values, lengths, self.spec.behaviors_max_length)
             lengths = tf.minimum(lengths, self.spec.behaviors_max_length)
         mask = valid_positions(lengths, tf.shape(values[fields[0].key])[1])
-        return {key: lengths, **self._encode_fields(fields, values, mask)}
-
-    def _encode_fields(self, fields: list[Field], values: Batch, mask: tf.Tensor | None) -> Batch:
-        encoded: Batch = {}
-        for field in fields:
-            value = values[field.key]
-            if field.kind == "id":
-                encoded[field.key] = _masked(self._look_up(field, value), mask)
-            elif field.kind == "ids":
-                encoded |= self._encode_ids(field, value, values[field.length_key], mask)
-            elif field.kind == "text":
-                encoded |= self._encode_text(field, value, mask)
-            elif field.kind == "dense":
-                encoded[field.key] = _masked(transformed(field, value), mask)
-            else:
-                encoded[field.key] = value
-        return encoded
+        return {key: lengths, **_encode_fields(fields, values, look_up, mask)}
 
     def _look_up(self, field: Field, values: tf.Tensor) -> tf.Tensor:
         return self._lookups[self.spec.table_of(field).name](values)
 
-    def _encode_ids(
-        self, field: Field, values: tf.Tensor, lengths: tf.Tensor, mask: tf.Tensor | None
-    ) -> Batch:
-        values = values[..., : field.max_length]
-        width = tf.shape(values)[-1]
-        lengths = _masked(clip_lengths(lengths, width), mask)
-        ids = _masked(self._look_up(field, values), valid_positions(lengths, width))
-        return {field.key: ids, field.length_key: lengths}
-
-    def _encode_text(self, field: Field, text: tf.Tensor, mask: tf.Tensor | None) -> Batch:
-        tokens = split_text(tf.reshape(text, [-1]))[:, : field.max_length]
-        ids = tokens.with_values(self._look_up(field, tokens.values))
-        padded = ids.to_tensor(shape=[None, field.max_length])
-        lengths = _masked(tf.reshape(ids.row_lengths(), tf.shape(text)), mask)
-        shape = tf.concat([tf.shape(text), [field.max_length]], axis=0)
-        padded = _masked(tf.reshape(padded, shape), None if mask is None else mask[..., None])
-        return {field.key: padded, field.length_key: tf.cast(lengths, tf.int32)}
+    def _recorded(self, field: Field, values: tf.Tensor) -> tf.Tensor:
+        """Rows of ids as records hold them: row numbers, where 0 is missing, or raw values."""
+        # The words of a text are in no record yet.
+        if field.kind == "text" or not is_numbered(self.spec.table_of(field)):
+            return self._look_up(field, values)
+        return tf.maximum(tf.cast(values, tf.int32), UNKNOWN_ID)
 
     def _check_keys(self, raw: RawBatch) -> None:
         for key in raw:
@@ -148,11 +139,50 @@ def _batch_keys(spec: FeatureSpec) -> frozenset[str]:
     return frozenset(keys | lengths | {f"{section}_length" for section in (BEHAVIORS, CANDIDATES)})
 
 
-def _values(field: Field, raw: RawBatch) -> Batch:
+def _encode_fields(
+    fields: list[Field], values: Batch, look_up: _LookUp, mask: tf.Tensor | None
+) -> Batch:
+    encoded: Batch = {}
+    for field in fields:
+        value = values[field.key]
+        if field.kind == "id":
+            encoded[field.key] = _masked(look_up(field, value), mask)
+        elif field.kind == "ids":
+            encoded |= _encode_ids(field, value, values[field.length_key], look_up, mask)
+        elif field.kind == "text":
+            encoded |= _encode_text(field, value, look_up, mask)
+        elif field.kind == "dense":
+            encoded[field.key] = _masked(transformed(field, value), mask)
+        else:
+            encoded[field.key] = value
+    return encoded
+
+
+def _encode_ids(
+    field: Field, values: tf.Tensor, lengths: tf.Tensor, look_up: _LookUp, mask: tf.Tensor | None
+) -> Batch:
+    values = values[..., : field.max_length]
+    width = tf.shape(values)[-1]
+    lengths = _masked(clip_lengths(lengths, width), mask)
+    ids = _masked(look_up(field, values), valid_positions(lengths, width))
+    return {field.key: ids, field.length_key: lengths}
+
+
+def _encode_text(field: Field, text: tf.Tensor, look_up: _LookUp, mask: tf.Tensor | None) -> Batch:
+    tokens = split_text(tf.reshape(text, [-1]))[:, : field.max_length]
+    ids = tokens.with_values(look_up(field, tokens.values))
+    padded = ids.to_tensor(shape=[None, field.max_length])
+    lengths = _masked(tf.reshape(ids.row_lengths(), tf.shape(text)), mask)
+    shape = tf.concat([tf.shape(text), [field.max_length]], axis=0)
+    padded = _masked(tf.reshape(padded, shape), None if mask is None else mask[..., None])
+    return {field.key: padded, field.length_key: tf.cast(lengths, tf.int32)}
+
+
+def _values(field: Field, raw: RawBatch, dtype: str) -> Batch:
     """The field's tensors; labels come as float32, whatever their raw type is."""
     if field.kind == "label":
         return {field.key: tf.convert_to_tensor(raw[field.key])}
-    values = {field.key: _tensor(field.key, raw, field.dtype)}
+    values = {field.key: _tensor(field.key, raw, dtype)}
     if field.kind == "ids":
         values[field.length_key] = _tensor(field.length_key, raw, "int32")
     return values

@@ -6,13 +6,14 @@ import multiprocessing
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from ranking.features.global_counts import global_differing, global_positives
 from ranking.features.global_labels import GlobalLabels
-from ranking.features.record_encoding import encode_columns
+from ranking.features.record_encoding import RecordEncoder
 from ranking.features.session_columns import (
     SectionColumns,
     cut_columns,
@@ -57,20 +58,26 @@ class EncodingPool:
     Use it as a context manager. What comes out does not depend on the number of workers.
 
     Args:
-        spec: The spec that the batches' schema follows.
+        spec: The spec that the batches' schema follows, resolved.
+        vocabulary_folder: Folder of its vocabulary files.
         workers: Number of processes; 1 works in this process.
     """
 
-    def __init__(self, spec: FeatureSpec, workers: int) -> None:
-        self._spec = spec
+    def __init__(self, spec: FeatureSpec, vocabulary_folder: Path, workers: int) -> None:
+        self._encoder = RecordEncoder(spec, vocabulary_folder)
+        self._arguments = (spec, vocabulary_folder)
         self._workers = workers
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> "EncodingPool":
         if self._workers > 1:
-            # Not forked: TensorFlow's threads do not survive a fork.
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._workers, mp_context=context)
+            self._pool = ProcessPoolExecutor(
+                self._workers,
+                # Not forked: TensorFlow's threads do not survive a fork.
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_make_encoder,
+                initargs=self._arguments,
+            )
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -98,7 +105,7 @@ class EncodingPool:
         if self._pool is None:
             for first_session, batch in _tasks(batches):
                 columns = self._global_columns(batch, global_labels)
-                yield encode_sessions(self._spec, batch, where, first_session, columns)
+                yield encode_sessions(self._encoder, batch, where, first_session, columns)
             return
         pending: collections.deque[Future[EncodedSessions]] = collections.deque()
         try:
@@ -107,7 +114,7 @@ class EncodingPool:
                 serialized = (batch.schema, batch.serialize())
                 # Looked up here, so that not every worker needs all keys of the split.
                 columns = self._global_columns(batch, global_labels)
-                task = (self._spec, serialized, where, first_session, columns)
+                task = (serialized, where, first_session, columns)
                 pending.append(self._pool.submit(_encode_serialized, *task))
                 if len(pending) > _TASKS_AHEAD * self._workers:
                     yield pending.popleft().result()
@@ -122,11 +129,11 @@ class EncodingPool:
     def _global_columns(
         self, batch: pa.RecordBatch, labels: GlobalLabels | None
     ) -> dict[str, pa.Array]:
-        return {} if labels is None else labels.columns(session_columns(self._spec, batch))
+        return {} if labels is None else labels.columns(session_columns(self._encoder.spec, batch))
 
 
 def encode_sessions(
-    spec: FeatureSpec,
+    encoder: RecordEncoder,
     batch: pa.RecordBatch,
     where: str,
     first_session: int,
@@ -135,7 +142,7 @@ def encode_sessions(
     """Checks and encodes a batch whose first session is number `first_session` of `where`.
 
     Args:
-        spec: The spec that the batch's schema follows.
+        encoder: Encoder of the spec that the batch's schema follows.
         batch: Sessions.
         where: What messages call the place they come from.
         first_session: Number of the first one there.
@@ -144,12 +151,13 @@ def encode_sessions(
     Raises:
         RecordError: If a session breaks a rule.
     """
+    spec = encoder.spec
     validate_sessions(spec, batch, where=where, first_session=first_session)
     sections = cut_columns(spec, with_columns(session_columns(spec, batch), global_columns or {}))
     candidates = sections[CANDIDATES]
     per_session = {label: _positives(candidates, f"labels_{label}") for label in spec.tasks}
     return EncodedSessions(
-        records=encode_columns(spec, sections),
+        records=encoder.encode(sections),
         candidates=int(candidates.offsets[-1]),
         behaviors=int(sections[BEHAVIORS].offsets[-1]),
         positives={label: int(counts.sum()) for label, counts in per_session.items()},
@@ -161,8 +169,15 @@ def encode_sessions(
     )
 
 
+_encoders: list[RecordEncoder] = []  # The one of this process, if it is a worker.
+
+
+def _make_encoder(spec: FeatureSpec, vocabulary_folder: Path) -> None:
+    # Once per worker: a vocabulary may be large.
+    _encoders.append(RecordEncoder(spec, vocabulary_folder))
+
+
 def _encode_serialized(
-    spec: FeatureSpec,
     serialized: tuple[pa.Schema, pa.Buffer],
     where: str,
     first_session: int,
@@ -170,7 +185,7 @@ def _encode_serialized(
 ) -> EncodedSessions:
     schema, content = serialized
     batch = pa.ipc.read_record_batch(content, schema)
-    return encode_sessions(spec, batch, where, first_session, global_columns)
+    return encode_sessions(_encoders[0], batch, where, first_session, global_columns)
 
 
 def _tasks(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.RecordBatch]]:

@@ -5,8 +5,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from ranking.features.missing_values import missing_value
-from ranking.features.prepared_data import file_sha256
 from ranking.features.spec import RESERVED_IDS, SESSION, UNKNOWN_ID, Field, Table
+from ranking.features.vocabulary_file import find_vocabulary
 
 _DTYPES = {"string": tf.string, "int64": tf.int64, "float32": tf.float32}
 
@@ -32,7 +32,7 @@ class IdLookup:
             initializer = (
                 _listed_values(table)
                 if table.kind == "values"
-                else _vocabulary_file(table, vocabulary_folder / f"{table.name}.txt")
+                else _vocabulary_file(table, find_vocabulary(table, vocabulary_folder))
             )
             self.resource = tf.lookup.StaticHashTable(initializer, default_value=UNKNOWN_ID)
 
@@ -69,7 +69,6 @@ def _listed_values(table: Table) -> tf.lookup.KeyValueTensorInitializer:
 
 
 def _vocabulary_file(table: Table, path: Path) -> tf.lookup.TextFileInitializer:
-    _check_vocabulary(table, path)
     # Only the whole-line form keeps a string that has a tab in it; numbers are read from a column.
     is_text = table.dtype == "string"
     return tf.lookup.TextFileInitializer(
@@ -80,19 +79,3 @@ def _vocabulary_file(table: Table, path: Path) -> tf.lookup.TextFileInitializer:
         value_index=tf.lookup.TextFileIndex.LINE_NUMBER,
         value_index_offset=RESERVED_IDS,
     )
-
-
-def _check_vocabulary(table: Table, path: Path) -> None:
-    if not path.is_file():
-        raise ValueError(
-            f"`vocabulary_folder` must hold {path.name}, the vocabulary of table `{table.name}`. "
-            f"Received: {path.parent}, which has no such file. Use the `vocabularies` folder that "
-            "was written with this spec."
-        )
-    digest = file_sha256(path)
-    if table.sha256 is not None and digest != table.sha256:
-        raise ValueError(
-            f"{path} must be the vocabulary that the spec was resolved with: table "
-            f"`{table.name}` has checksum {table.sha256}. Received: a file with checksum {digest}. "
-            "Use the `vocabularies` folder that was written with this spec."
-        )

@@ -5,6 +5,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+RECORD_FORMAT = 2
+"""Raised whenever `record_layout` changes what a record holds. In format 1 ids were raw values."""
+
+
+class RecordFormatError(ValueError):
+    """Records of another version of this program."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
@@ -66,6 +73,7 @@ class Manifest:
         source: What was read, by which protocol, with which options.
         splits: Counts and files by split.
         global_label_noise: Share of global labels that were replaced on purpose, see `LabelNoise`.
+        record_format: Version of what a record holds.
     """
 
     spec_fingerprint: str
@@ -74,6 +82,7 @@ class Manifest:
     source: Mapping[str, str | int | float]
     splits: Mapping[str, SplitManifest]
     global_label_noise: float = 0.0
+    record_format: int = RECORD_FORMAT
 
     def to_json(self) -> str:
         """The text of manifest.json."""
@@ -84,14 +93,25 @@ class Manifest:
         """The manifest in a text that `to_json` returned.
 
         Raises:
+            RecordFormatError: If the records are of another format than this version reads.
             ValueError: If the text is not such a manifest.
         """
         document = json.loads(text)
         try:
+            _check_format(document)
             splits = {name: _read_split(split) for name, split in document.pop("splits").items()}
             return cls(**document, splits=splits)
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"not a manifest: {error}") from error
+
+
+def _check_format(document: dict[str, Any]) -> None:
+    is_manifest = "spec_fingerprint" in document
+    written = document.setdefault("record_format", 1)  # Manifests of format 1 do not name it.
+    if is_manifest and written != RECORD_FORMAT:
+        raise RecordFormatError(
+            f"its records are in format {written}, and this version reads format {RECORD_FORMAT}"
+        )
 
 
 def _read_split(document: Mapping[str, Any]) -> SplitManifest:

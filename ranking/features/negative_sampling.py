@@ -6,7 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from ranking.features.spec import FeatureSpec
+from ranking.features.record_layout import RecordLayout, record_layout
+from ranking.features.spec import CANDIDATES, FeatureSpec
 
 _RANDOM_BITS = 40
 
@@ -51,18 +52,25 @@ class NegativeSampling:
 
         Args:
             spec: The spec of the records.
-            parsed: What `records.parse_records` returns; candidates and labels are ragged.
+            parsed: What `records.parse_records` returned.
             seed: Integer `[2]`; the same seed draws the same negatives.
         """
-        labels = parsed[f"labels_{self.label}"]
+        layout = record_layout(spec)
+        labels = self.labels(layout, parsed)
         kept = self._kept(labels, seed)
         indices = tf.where(kept)[:, 0]
         lengths = tf.reduce_sum(labels.with_values(tf.cast(kept, tf.int64)), axis=1)
         sampled = dict(parsed)
-        for field in spec.candidates + spec.labels + spec.global_labels:
-            values = tf.gather(parsed[field.key].values, indices)
-            sampled[field.key] = tf.RaggedTensor.from_row_lengths(values, lengths, validate=False)
+        for key in layout.keys_of(CANDIDATES):
+            values = tf.gather(parsed[key].values, indices)
+            sampled[key] = tf.RaggedTensor.from_row_lengths(values, lengths, validate=False)
         return sampled
+
+    def labels(self, layout: RecordLayout, parsed: Mapping[str, Any]) -> tf.RaggedTensor:
+        """Parsed records -> the label that makes candidates positive, ragged `[B, (C)]`."""
+        packed = parsed[layout.labels.key]
+        place = layout.labels.place(f"labels_{self.label}")
+        return packed.with_values(packed.values[:, place])
 
     def _kept(self, labels: tf.RaggedTensor, seed: tf.Tensor) -> tf.Tensor:
         """Bool `[N]`, N the candidates of all sessions together."""

@@ -89,7 +89,7 @@ def prepare(
             job.learn(spec, learner)
         resolved = learner.resolve(temporary / VOCABULARY_FOLDER)
         (temporary / SPEC_FILE).write_text(resolved.to_json() + "\n", encoding="utf-8")
-        with EncodingPool(resolved, workers) as pool:
+        with EncodingPool(resolved, temporary / VOCABULARY_FOLDER, workers) as pool:
             splits = {
                 split: job.write(split, pool, temporary, resolved, shards)
                 for split in SPLITS

@@ -5,7 +5,7 @@ import hashlib
 from pathlib import Path
 
 from ranking.did_you_mean import did_you_mean
-from ranking.features.manifest import Manifest, Shard
+from ranking.features.manifest import Manifest, RecordFormatError, Shard
 from ranking.features.spec import FeatureSpec
 from ranking.features.spec_reader import read_spec
 
@@ -144,5 +144,10 @@ def _again(folder: Path) -> str:
 def _read_manifest(path: Path) -> Manifest:
     try:
         return Manifest.from_json(path.read_text(encoding="utf-8"))
+    except RecordFormatError as error:
+        raise PreparedDataError(
+            f"{path.parent} was prepared by another version: {error}. Prepare the data again: "
+            f"python -m pipelines.prepare --data={path.parent} --overwrite ..."
+        ) from error
     except ValueError as error:
         raise PreparedDataError(f"{path} cannot be read: {error}. {_again(path.parent)}") from error

@@ -11,35 +11,41 @@ import pyarrow.compute as pc
 import tensorflow as tf
 
 from ranking.features.missing_values import missing_value
-from ranking.features.prepared_data import PreparedDataError
+from ranking.features.prepared_data import PreparedData, PreparedDataError
 from ranking.features.reading_errors import plain_message
-from ranking.features.records import parse_records
+from ranking.features.record_values import RecordValues
 from ranking.features.session_columns import SectionColumns, section_of
 from ranking.features.spec import BEHAVIORS, CANDIDATES, SESSION, FeatureSpec, Field
 
 _SESSIONS_AT_ONCE = 1024
 
 
-def read_shard(spec: FeatureSpec, path: Path) -> Iterator[dict[str, SectionColumns]]:
+def read_shard(data: PreparedData, path: Path) -> Iterator[dict[str, SectionColumns]]:
     """Maps a file of records to its sessions as columns, some sessions at a time.
 
     Missing values are null: in optional fields, and numbers that a default stands for.
 
+    Args:
+        data: The folder of prepared data.
+        path: One of its files.
+
     Raises:
         PreparedDataError: If the file cannot be read or a record does not fit the spec.
     """
+    record_values = RecordValues(data.spec, data.vocabulary_folder)
     try:
         # Not mapped: tracing a graph takes longer than parsing a file or two as they come.
         for records in tf.data.TFRecordDataset(str(path)).batch(_SESSIONS_AT_ONCE):
-            parsed = parse_records(spec, records)
+            values = record_values.parse(records)
             yield {
-                section: _section(spec, section, parsed)
+                section: _section(data.spec, section, values)
                 for section in (SESSION, BEHAVIORS, CANDIDATES)
             }
-    except tf.errors.OpError as error:
+    except (tf.errors.OpError, ValueError) as error:
+        fault = plain_message(error) if isinstance(error, tf.errors.OpError) else error
         raise PreparedDataError(
-            f"{path} cannot be read: {plain_message(error)}. Make the records again with this "
-            "spec, or use the spec they were made with."
+            f"{path} cannot be read: {fault}. Make the records again with this spec, or use the "
+            "spec they were made with."
         ) from error
 
 

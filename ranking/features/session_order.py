@@ -5,8 +5,9 @@ import math
 import tensorflow as tf
 
 from ranking.features.negative_sampling import NegativeSampling
+from ranking.features.record_layout import record_layout
 from ranking.features.records import parse_records
-from ranking.features.spec import LABELS, FeatureSpec, Field
+from ranking.features.spec import BEHAVIORS, FeatureSpec
 
 POOL_BATCHES = 32  # Batches whose sessions are sorted together.
 _GROUP_FACTOR = 1.2
@@ -22,14 +23,15 @@ def measure_sessions(
     With sampling, sessions without a positive are left out, and the candidates are those that
     sampling will leave. Reads one feature of each section, a fraction of the cost of a full parse.
     """
-    label = spec.labels[0] if sampling is None else spec.field(LABELS, sampling.label)
-    fields = [label, *sorted(spec.behaviors, key=_parsing_cost)[:1]]
-    parsed = parse_records(spec, serialized, fields=fields)
-    candidates = parsed[label.key].row_lengths()
-    behaviors = parsed[fields[-1].key].row_lengths()  # Without behaviors, candidates once more.
+    layout = record_layout(spec).sizes()
+    parsed = parse_records(spec, serialized, layout=layout)
+    candidates = parsed[layout.labels.key].row_lengths()
+    # Without behaviors, candidates once more.
+    behaviors = parsed[next(layout.keys_of(BEHAVIORS), layout.labels.key)].row_lengths()
     if sampling is None:
         return serialized, candidates, behaviors
-    positives = tf.reduce_sum(tf.cast(parsed[label.key] > 0, tf.int64), axis=1)
+    is_positive = sampling.labels(layout, parsed) > 0
+    positives = tf.reduce_sum(tf.cast(is_positive, tf.int64), axis=1)
     candidates = positives + sampling.count(positives, candidates)
     used = tf.where(positives > 0)[:, 0]
     return tf.gather(serialized, used), tf.gather(candidates, used), tf.gather(behaviors, used)
@@ -80,8 +82,3 @@ def order_pool(
     chance = tf.random.stateless_uniform([count], tf.stack([seed, number]))
     numbers = number * POOL_BATCHES + tf.range(tf.cast(count, tf.int64))
     return tf.gather(batches, tf.argsort(chance, stable=True)), numbers
-
-
-def _parsing_cost(field: Field) -> tuple[bool, bool]:
-    """Puts single values before several ids, and numbers before text, which parses slower."""
-    return field.is_multivalued, field.dtype == "string"

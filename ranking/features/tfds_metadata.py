@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ranking.features.manifest import SplitManifest
-from ranking.features.spec import SESSION, FeatureSpec, Field
+from ranking.features.record_layout import PackedFeature, record_layout, recorded_dtype
+from ranking.features.spec import SESSION, FeatureSpec
 
 _CLASSES = "tensorflow_datasets.core.features"
+_DICT = f"{_CLASSES}.features_dict.FeaturesDict"
 
 
 def write_tfds_metadata(
@@ -16,8 +18,9 @@ def write_tfds_metadata(
 ) -> None:
     """Writes dataset_info.json and features.json, without importing TensorFlow Datasets.
 
-    `tfds.builder_from_directory(folder)` then reads the records. It gives its own stand-ins for
-    missing optional values: the smallest number of the type, or empty text.
+    `tfds.builder_from_directory(folder)` then reads the records as they are: packed features
+    `[..., W]`, whose descriptions name the W fields, with row numbers of tables. Texts of ids that
+    a table does not know are left out.
     """
     info = {
         "name": spec.name,
@@ -26,8 +29,8 @@ def write_tfds_metadata(
         "splits": [_split(name, split) for name, split in splits.items()],
     }
     features = {
-        "pythonClassName": f"{_CLASSES}.features_dict.FeaturesDict",
-        "featuresDict": {"features": {field.key: _feature(field) for field in spec.record_fields}},
+        "pythonClassName": _DICT,
+        "featuresDict": {"features": _features(spec)},
     }
     for name, document in (("dataset_info", info), ("features", features)):
         text = json.dumps(document, indent=2) + "\n"
@@ -35,7 +38,6 @@ def write_tfds_metadata(
 
 
 def _split(name: str, split: SplitManifest) -> dict[str, Any]:
-    # Protocol buffers write 64-bit numbers as text in JSON.
     return {
         "name": name,
         "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
@@ -44,13 +46,37 @@ def _split(name: str, split: SplitManifest) -> dict[str, Any]:
     }
 
 
-def _feature(field: Field) -> dict[str, Any]:
-    tensor: dict[str, Any] = {"shape": {}, "dtype": field.dtype, "encoding": "none"}
-    is_scalar = field.section == SESSION and field.kind != "ids"
-    if is_scalar and field.optional:
-        tensor["optional"] = True
-    feature = {"pythonClassName": f"{_CLASSES}.tensor_feature.Tensor", "tensor": tensor}
-    depth = (field.section != SESSION) + (field.kind == "ids")
+def _features(spec: FeatureSpec) -> dict[str, Any]:
+    """All features by name; what stands before a slash is a dictionary of features."""
+    layout = record_layout(spec)
+    features: dict[str, Any] = {}
+    for packed in layout.packed:
+        group, name = packed.key.split("/")
+        inside = features.setdefault(
+            group, {"pythonClassName": _DICT, "featuresDict": {"features": {}}}
+        )
+        inside["featuresDict"]["features"][name] = _packed(packed)
+    for field in layout.texts + layout.ids:
+        depth = (field.section != SESSION) + (field.kind == "ids")
+        features[field.key] = _sequences(_tensor(recorded_dtype(spec, field), []), depth)
+    return features
+
+
+def _packed(packed: PackedFeature) -> dict[str, Any]:
+    is_one = packed.section == SESSION
+    feature = _tensor(packed.dtype, [packed.width] if is_one else [-1, packed.width])
+    feature["description"] = ", ".join(field.name for field in packed.fields)
+    return feature
+
+
+def _tensor(dtype: str, shape: list[int]) -> dict[str, Any]:
+    # Protocol buffers write 64-bit numbers as text in JSON.
+    dimensions = {"dimensions": [str(size) for size in shape]} if shape else {}
+    tensor = {"shape": dimensions, "dtype": dtype, "encoding": "none"}
+    return {"pythonClassName": f"{_CLASSES}.tensor_feature.Tensor", "tensor": tensor}
+
+
+def _sequences(feature: dict[str, Any], depth: int) -> dict[str, Any]:
     for _ in range(depth):
         feature = {
             "pythonClassName": f"{_CLASSES}.sequence_feature.Sequence",

@@ -32,7 +32,7 @@ def verify_prepared(data: PreparedData, *, progress: Callable[[int], None] | Non
         counts: Counter[str] = Counter()
         for shard, path in zip(manifest.shards, data.files(split), strict=True):
             sessions = 0
-            for sections in read_shard(data.spec, path):
+            for sections in read_shard(data, path):
                 where = f"{path.name}"
                 validate_columns(data.spec, sections, where=where, first_session=sessions)
                 candidates = sections[CANDIDATES]

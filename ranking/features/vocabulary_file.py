@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from ranking.features.prepared_data import file_sha256
+from ranking.features.spec import Table
+
 _REMEDY = "Write one value per line, each once, in UTF-8."
 
 
@@ -34,6 +37,29 @@ def read_vocabulary(path: Path, dtype: str) -> list[str | int]:
             )
         numbers[value] = number
     return list(numbers)
+
+
+def find_vocabulary(table: Table, folder: Path) -> Path:
+    """The vocabulary file of a resolved table in a folder.
+
+    Raises:
+        ValueError: If it is missing, or not the one that the spec was resolved with.
+    """
+    path = folder / f"{table.name}.txt"
+    if not path.is_file():
+        raise ValueError(
+            f"`vocabulary_folder` must hold {path.name}, the vocabulary of table `{table.name}`. "
+            f"Received: {path.parent}, which has no such file. Use the `vocabularies` folder that "
+            "was written with this spec."
+        )
+    digest = file_sha256(path)
+    if table.sha256 is not None and digest != table.sha256:
+        raise ValueError(
+            f"{path} must be the vocabulary that the spec was resolved with: table "
+            f"`{table.name}` has checksum {table.sha256}. Received: a file with checksum {digest}. "
+            "Use the `vocabularies` folder that was written with this spec."
+        )
+    return path
 
 
 def _read_value(line: str, dtype: str, place: str) -> str | int:

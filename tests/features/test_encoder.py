@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from ranking.features.encoder import Encoder
 from ranking.features.inputs import example_request, raw_signature
-from ranking.features.records import encode_batch, parse_records, raw_batch
+from ranking.features.record_encoding import RecordEncoder
+from ranking.features.records import parse_records
 from ranking.features.spec import BEHAVIORS, CANDIDATES, SESSION, FeatureSpec
 from tests.helpers.encoding_oracle import check_encoded, raw_request
 from tests.helpers.resolved_small_spec import resolved_small_spec
@@ -50,12 +51,13 @@ def encode(encoder: Any, raw: dict[str, Any]) -> dict[str, np.ndarray]:
     return {key: value.numpy() for key, value in encoder(tensors).items()}
 
 
-def test_records_are_encoded_like_the_oracle(spec, encoder, sessions):
+def test_records_are_encoded_like_the_oracle(spec, folder, encoder, sessions):
     @tf.autograph.experimental.do_not_convert
     def encode_records(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
-        return encoder(raw_batch(spec, parse_records(spec, serialized)))
+        return encoder.encode_records(parse_records(spec, serialized))
 
-    records = tf.data.Dataset.from_tensors(encode_batch(spec, small_sessions(spec, 29, seed=3)))
+    written = RecordEncoder(spec, folder).encode_batch(small_sessions(spec, 29, seed=3))
+    records = tf.data.Dataset.from_tensors(written)
     batch = next(iter(records.map(encode_records)))
     check_encoded(spec, sessions, {key: value.numpy() for key, value in batch.items()})
     assert batch["labels_click"].shape == batch["candidates_item"].shape

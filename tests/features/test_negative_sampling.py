@@ -5,6 +5,8 @@ import pytest
 import tensorflow as tf
 
 from ranking.features.negative_sampling import NegativeSampling
+from ranking.features.record_layout import record_layout
+from ranking.features.spec import CANDIDATES
 from tests.helpers.small_spec import small_spec
 
 LABELS = [[0, 1, 0, 0, 0], [], [1, 1], [0, 0, 0], [0, 0, 1, 0, 1, 0, 0]]
@@ -16,19 +18,32 @@ def parsed_sessions() -> dict[str, Any]:
     spec = small_spec()
     labels = tf.ragged.constant(LABELS, tf.int64)
     numbers = labels.with_values(tf.range(labels.flat_values.shape[0], dtype=tf.int64))
+    layout = record_layout(spec)
     parsed: dict[str, Any] = {}
-    for field in spec.candidates + spec.labels:
+    for packed in layout.packed:
+        columns = [labels if field.key == "labels_click" else numbers for field in packed.fields]
+        packed_values = tf.stack([column.values for column in columns], axis=1)
+        parsed[packed.key] = numbers.with_values(packed_values)
+    for field in layout.texts + layout.ids:
         parsed[field.key] = numbers
         if field.kind == "ids":
             repeated = tf.RaggedTensor.from_row_lengths(
                 tf.repeat(numbers.values, numbers.values % 3), numbers.values % 3
             )
             parsed[field.key] = numbers.with_values(repeated)
-    return parsed | {"labels_click": labels, "session_id": tf.constant(list("abcde"))}
+    return parsed | {"session_id": tf.constant(list("abcde"))}
 
 
 def sample(ratio: float, seed: tf.Tensor = SEED) -> dict[str, Any]:
-    return NegativeSampling("click", ratio).sample(small_spec(), parsed_sessions(), seed)
+    """What is left of the candidates: packed values by field, the rest by feature."""
+    spec = small_spec()
+    sampled = NegativeSampling("click", ratio).sample(spec, parsed_sessions(), seed)
+    for packed in record_layout(spec).packed:
+        value = sampled.pop(packed.key)
+        if packed.section == CANDIDATES:
+            for place, field in enumerate(packed.fields):
+                sampled[field.key] = value.with_values(value.values[:, place])
+    return sampled
 
 
 @pytest.mark.parametrize("ratio", [0.0, 0.1, 0.5, 1.0, 1.5, 2.0, 100.0])
@@ -48,15 +63,15 @@ def test_an_excess_from_rounding_draws_no_negative():
 
 
 def test_all_fields_of_a_candidate_stay_together_in_their_order():
-    kept, before = sample(1.0), parsed_sessions()
+    kept = sample(1.0)
     numbers = kept["candidates_item"].to_list()
+    everything = iter(range(sum(map(len, LABELS))))
+    before = [[next(everything) for _ in labels] for labels in LABELS]
     for row, ones in enumerate(numbers):
-        assert ones == sorted(set(ones)) and set(ones) <= set(
-            before["candidates_item"][row].numpy()
-        )
+        assert ones == sorted(set(ones)) and set(ones) <= set(before[row])
     flat = [number for ones in numbers for number in ones]
     for key, value in kept.items():
-        if key in ("labels_click", "session_id"):
+        if key == "labels_click" or not key.startswith(("candidates_", "labels_")):
             continue
         if value.ragged_rank == 2:
             assert value.values.to_list() == [[number] * (number % 3) for number in flat], key

@@ -1,5 +1,4 @@
 import dataclasses
-import json
 import os
 import re
 import signal
@@ -14,10 +13,9 @@ import pyarrow as pa
 import pytest
 
 from ranking.features.encoding_pool import encode_sessions
-from ranking.features.manifest import Manifest
 from ranking.features.preparation import prepare
 from ranking.features.prepared_data import PreparedData, read_prepared
-from ranking.features.records import encode_batch
+from ranking.features.record_encoding import RecordEncoder
 from ranking.features.validation import RecordError
 from ranking.sources.session_source import SessionSource
 from tests.helpers.list_source import list_source
@@ -37,8 +35,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
 
 
 def test_every_session_is_written_once(prepared: PreparedData) -> None:
-    assert sorted(records_of(prepared, "train")) == sorted(encode_batch(SPEC, TRAIN))
-    assert sorted(records_of(prepared, "test")) == sorted(encode_batch(SPEC, TEST))
+    encoder = RecordEncoder(prepared.spec, prepared.vocabulary_folder)
+    assert sorted(records_of(prepared, "train")) == sorted(encoder.encode_batch(TRAIN))
+    assert sorted(records_of(prepared, "test")) == sorted(encoder.encode_batch(TEST))
 
 
 def test_the_folder_holds_what_is_documented(prepared: PreparedData) -> None:
@@ -102,23 +101,34 @@ def test_tensorflow_datasets_reads_the_same_values(prepared: PreparedData) -> No
     assert builder.info.splits["train"].num_examples == TRAIN.num_rows
     assert builder.info.splits["test"].num_examples == TEST.num_rows
     expected = {row["session_id"]: row for row in TRAIN.to_pylist()}
+    items, topics = (
+        (prepared.vocabulary_folder / f"{name}.txt").read_text(encoding="utf-8").split("\n")
+        for name in ("item", "topic")
+    )
     seen = set()
     for session in builder.as_dataset(split="train"):
         row = expected[session["session_id"].numpy().decode()]
         seen.add(row["session_id"])
         candidates = row["candidates"]
-        assert _texts(session["candidates_item"].numpy()) == [one["item"] for one in candidates]
-        topics = [_texts(one) for one in session["candidates_topics"].to_list()]
-        assert topics == [one["topics"][:2] for one in candidates]
-        assert session["labels_click"].numpy().tolist() == [one["click"] for one in candidates]
-        assert session["time"].numpy() == row["time"]
+        ids = _named(builder, session, "candidates", "int64")
+        assert [items[number - 2] for number in ids["item"]] == [one["item"] for one in candidates]
+        chosen = session["candidates_topics"].to_list()
+        known = [[topics[number - 2] for number in one if number > 1] for one in chosen]
+        assert known == [[t for t in one["topics"][:2] if t in topics] for one in candidates]
+        labels = _named(builder, session, "labels", "int64")
+        assert labels["click"].tolist() == [one["click"] for one in candidates]
+        assert _named(builder, session, "session", "metadata_int64")["time"] == row["time"]
         assert session["query"].numpy().decode() == (row["query"] or "")
-        assert len(session["behaviors_item"]) == min(len(row["behaviors"]), 11)
+        kept = len(_named(builder, session, "behaviors", "float32")["days_ago"])
+        assert kept == min(len(row["behaviors"]), 11)
     assert seen == set(expected)
 
 
-def _texts(values: Any) -> list[str]:
-    return [value.decode() for value in values]
+def _named(builder: Any, session: Any, section: str, name: str) -> dict[str, Any]:
+    """The columns of a packed feature by the names in its description."""
+    names = str(builder.info.features[section][name].doc.desc).split(", ")
+    values = session[section][name].numpy()
+    return {column: values[..., place] for place, column in enumerate(names)}
 
 
 def test_a_resolved_spec_prepares_without_a_training_split(
@@ -242,15 +252,8 @@ def test_workers_need_no_tensorflow() -> None:
     assert result.stdout.strip() == "False"
 
 
-def test_encoded_sessions_are_counted() -> None:
-    encoded = encode_sessions(SPEC, TEST, "logs/test", 0)
+def test_encoded_sessions_are_counted(prepared: PreparedData) -> None:
+    encoder = RecordEncoder(prepared.spec, prepared.vocabulary_folder)
+    encoded = encode_sessions(encoder, TEST, "logs/test", 0)
     assert len(encoded.records) == TEST.num_rows
     assert encoded.candidates == sum(len(row["candidates"]) for row in TEST.to_pylist())
-
-
-def test_a_manifest_from_before_global_labels_is_read(prepared: PreparedData) -> None:
-    document = json.loads(prepared.manifest.to_json())
-    del document["global_label_noise"]
-    for split in document["splits"].values():
-        del split["global_positives"], split["global_differing"]
-    assert Manifest.from_json(json.dumps(document)) == prepared.manifest

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from ranking.features.preparation import prepare
 from ranking.features.prepared_data import PreparedData, PreparedDataError
+from ranking.features.record_layout import record_layout
 from ranking.features.verification import verify_prepared
 from ranking.sources.session_source import SessionSource
 from tests.helpers.global_label_oracle import crowded_sessions, global_labels
@@ -38,16 +39,20 @@ def labeled(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
 
 
 def _examples(data: PreparedData, split: str) -> dict[bytes, dict[str, list[Any]]]:
-    """The sessions of a split as records hold them, in order, by id."""
-    examples = [tf.train.Example.FromString(record) for record in records_of(data, split)]
-    sessions = [
-        {
+    """The sessions of a split as records hold them, in order, by id; labels by their keys."""
+    packed = record_layout(data.spec).labels
+    sessions = {}
+    for record in records_of(data, split):
+        features = tf.train.Example.FromString(record).features.feature
+        session = {
             key: list(getattr(feature, feature.WhichOneof("kind")).value)
-            for key, feature in sorted(example.features.feature.items())
+            for key, feature in sorted(features.items())
         }
-        for example in examples
-    ]
-    return {session["session_id"][0]: session for session in sessions}
+        labels = session.pop(packed.key)
+        for place, field in enumerate(packed.fields):
+            session[field.key] = labels[place :: packed.width]
+        sessions[session["session_id"][0]] = session
+    return sessions
 
 
 def test_global_labels_are_those_of_each_split_alone(labeled: PreparedData) -> None:

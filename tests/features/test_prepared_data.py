@@ -102,19 +102,35 @@ def test_a_changed_byte_is_found_by_its_checksum(folder: Path) -> None:
     with pytest.raises(PreparedDataError, match="00001-of-00002 is damaged: its checksum"):
         data.verify_checksums()
     with pytest.raises(PreparedDataError, match="cannot be read: corrupted record at [0-9]+. Make"):
-        list(read_shard(data.spec, _shard(folder)))
+        list(read_shard(data, _shard(folder)))
 
 
 def test_records_of_another_spec_fail_with_the_field(folder: Path) -> None:
     data = read_prepared(folder)
     other = dataclasses.replace(data.spec.field("session", "visits"), name="clicks")
     spec = dataclasses.replace(data.spec, session=(*data.spec.session, other))
-    with pytest.raises(PreparedDataError, match="of-00002 cannot be read: .*clicks .*is required"):
-        list(read_shard(spec, _shard(folder)))
+    with pytest.raises(PreparedDataError, match="00002 cannot be read: .*session/int64.*shape: .5"):
+        list(read_shard(dataclasses.replace(data, spec=spec), _shard(folder)))
     price = dataclasses.replace(data.spec.field("candidates", "price"), name="weight")
     spec = dataclasses.replace(data.spec, candidates=(*data.spec.candidates, price))
-    with pytest.raises(PreparedDataError, match="cannot be read: `candidates_weight` must have as"):
-        list(read_shard(spec, _shard(folder)))
+    with pytest.raises(PreparedDataError, match="cannot be read: `candidates/float32` must have 4"):
+        list(read_shard(dataclasses.replace(data, spec=spec), _shard(folder)))
+
+
+@pytest.mark.parametrize("written", [None, 1, 99])
+def test_records_of_another_format_are_refused(folder: Path, written: int | None) -> None:
+    path = folder / "manifest.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    del document["record_format"]  # As in folders of earlier versions.
+    if written is not None:
+        document["record_format"] = written
+    path.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(PreparedDataError) as failure:
+        read_prepared(folder)
+    assert f"its records are in format {written or 1}, and this version reads format 2" in str(
+        failure.value
+    )
+    assert "Prepare the data again: python -m pipelines.prepare" in str(failure.value)
 
 
 def test_a_changed_vocabulary_is_found_by_its_checksum(folder: Path) -> None:

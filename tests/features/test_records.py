@@ -1,204 +1,160 @@
 import dataclasses
-import math
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 import tensorflow as tf
 
-from ranking.features import spec as specs
-from ranking.features.missing_values import missing_value
-from ranking.features.records import encode_batch, parse_records, raw_batch
-from ranking.features.session_columns import section_of
-from ranking.features.spec import FeatureSpec, Field
-from tests.helpers.small_spec import sessions_schema, small_sessions, small_spec
+from ranking.features.record_encoding import RecordEncoder
+from ranking.features.record_layout import record_layout
+from ranking.features.records import padded_records, parse_records
+from ranking.features.spec import FeatureSpec
+from tests.helpers.resolved_small_spec import resolved_small_spec
+from tests.helpers.small_spec import sessions_schema, small_sessions
 
-SPEC = small_spec()
-CUT = SPEC.behaviors_max_length
-
-
-def _expected(spec: FeatureSpec, field: Field, row: dict[str, Any]) -> Any:
-    """What parsing must give back of one session, written from the format's rules."""
-
-    def value(raw: Any) -> Any:
-        if field.kind == "ids":
-            return (raw or [])[: field.max_length]
-        return missing_value(field) if raw is None else raw
-
-    section = section_of(field)
-    if section == specs.SESSION:
-        return value(row[field.name])
-    elements = row[section][-CUT:] if section == specs.BEHAVIORS else row[section]
-    return [value(element[field.name]) for element in elements]
+InvalidRecord = tf.errors.InvalidArgumentError
 
 
-def _parsed_rows(parsed: Any) -> list[Any]:
-    rows = parsed.to_list() if isinstance(parsed, tf.RaggedTensor) else parsed.numpy().tolist()
-    return [_rounded(row) for row in rows]
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("vocabularies")
 
 
-def _rounded(value: Any) -> Any:
-    """Numbers as text of float32 precision, so that NaN equals NaN; text as bytes."""
-    if isinstance(value, list):
-        return [_rounded(one) for one in value]
-    if isinstance(value, str):
-        return value.encode()
-    return f"{value:.6g}" if isinstance(value, float) else value
+@pytest.fixture(scope="module")
+def spec(folder: Path) -> FeatureSpec:
+    return resolved_small_spec(folder)
+
+
+@pytest.fixture(scope="module")
+def encoder(spec: FeatureSpec, folder: Path) -> RecordEncoder:
+    return RecordEncoder(spec, folder)
 
 
 def _example(record: bytes) -> Any:
     return tf.train.Example.FromString(record)
 
 
-def _one_session(**changes: Any) -> pa.RecordBatch:
-    row = small_sessions(SPEC, 1, 3).to_pylist()[0]
-    return pa.RecordBatch.from_pylist([row | changes], schema=sessions_schema(SPEC))
+def _one_session(spec: FeatureSpec, **changes: Any) -> pa.RecordBatch:
+    row = small_sessions(spec, 1, 3).to_pylist()[0]
+    return pa.RecordBatch.from_pylist([row | changes], schema=sessions_schema(spec))
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_every_field_comes_back_as_it_was(seed: int) -> None:
-    batch = small_sessions(SPEC, 29, seed)
-    parsed = parse_records(SPEC, tf.constant(encode_batch(SPEC, batch)))
-    rows = batch.to_pylist()
-    for field in SPEC.fields:
-        expected = [_rounded(_expected(SPEC, field, row)) for row in rows]
-        assert _parsed_rows(parsed[field.key]) == expected, field.key
-    assert set(parsed) == {field.key for field in SPEC.fields}
+def test_a_slice_of_a_batch_gives_the_same_records(
+    spec: FeatureSpec, encoder: RecordEncoder
+) -> None:
+    batch = small_sessions(spec, 17, 5)
+    whole = encoder.encode_batch(batch)
+    assert encoder.encode_batch(batch.slice(3, 7)) == whole[3:10]
+    assert [encoder.encode_batch(batch.slice(row, 1))[0] for row in range(17)] == whole
+    assert encoder.encode_batch(batch.slice(0, 0)) == []
 
 
-def test_a_slice_of_a_batch_gives_the_same_records() -> None:
-    batch = small_sessions(SPEC, 17, 5)
-    whole = encode_batch(SPEC, batch)
-    assert encode_batch(SPEC, batch.slice(3, 7)) == whole[3:10]
-    assert [encode_batch(SPEC, batch.slice(row, 1))[0] for row in range(17)] == whole
-    assert encode_batch(SPEC, batch.slice(0, 0)) == []
-
-
-def test_records_are_what_the_protocol_buffer_library_writes() -> None:
-    field = Field("numbers", specs.SESSION, "ids", "int64", table="seller", max_length=99)
-    spec = FeatureSpec("one", SPEC.tables, (field,), (), 1, (), (), SPEC.roles)
-    numbers = [0, 1, 127, 128, 16_383, 16_384, 2**63 - 1, -1, -(2**63)]
-    element = pa.struct([])
-    schema = pa.schema(
-        [
-            ("numbers", pa.list_(pa.int64())),
-            ("behaviors", pa.list_(element)),
-            ("candidates", pa.list_(element)),
-        ]
-    )
-    rows = [{"numbers": numbers, "behaviors": [], "candidates": []}]
-    (record,) = encode_batch(spec, pa.RecordBatch.from_pylist(rows, schema=schema))
-    expected = tf.train.Example()
-    expected.features.feature["numbers"].int64_list.value.extend(numbers)
-    assert record == expected.SerializeToString()
-
-
-def test_features_carry_the_documented_names_and_types() -> None:
-    (record,) = encode_batch(SPEC, _one_session(city=None, hour=None, query=None))
+def test_records_hold_what_is_documented(spec: FeatureSpec, encoder: RecordEncoder) -> None:
+    changes = {"city": None, "hour": 3, "grade": 11, "visits": 4, "user_id": "söt"}
+    (record,) = encoder.encode_batch(_one_session(spec, **changes))
     features = _example(record).features.feature
-    assert "city" not in features and "hour" not in features and "query" not in features
-    assert features["candidates_topics/ragged_flat_values"].HasField("bytes_list")
+    packed = {packed.key: packed for packed in record_layout(spec).packed}
+    names = [field.name for field in packed["session/int64"].fields]
+    values = list(features["session/int64"].int64_list.value)
+    numbers = {"city": 0, "grade": 3, "hour": 5, "visits": 4}
+    assert dict(zip(names, values, strict=True)) == numbers
+    assert list(features["session/metadata_int64"].int64_list.value) == [1_700_000_000]
+    assert list(features["user_id"].bytes_list.value) == ["söt".encode()]
+    for key in ("candidates/int64", "candidates/float32", "labels/int64"):
+        kind = "float_list" if key.endswith("float32") else "int64_list"
+        received = len(getattr(features[key], kind).value)
+        shown = len(features["labels/int64"].int64_list.value) // 2
+        assert received == packed[key].width * shown
+    assert features["candidates_topics/ragged_flat_values"].HasField("int64_list")
     assert features["candidates_topics/ragged_row_lengths_0"].HasField("int64_list")
-    assert features["candidates_price"].HasField("float_list")
-    assert features["labels_click"].HasField("int64_list")
-    assert list(features["session_id"].bytes_list.value) == [b"session-0"]
+    assert features["interests"].HasField("int64_list")
+    assert features["candidates_title"].HasField("bytes_list")
 
 
-def test_a_long_text_takes_more_than_one_size_byte() -> None:
-    text = "日本 " * 5000
-    (record,) = encode_batch(SPEC, _one_session(user_id=text))
-    assert list(_example(record).features.feature["user_id"].bytes_list.value) == [text.encode()]
+def test_values_of_one_element_stand_together(spec: FeatureSpec, encoder: RecordEncoder) -> None:
+    batch = small_sessions(spec, 7, 5)
+    key = "candidates/float32"
+    (packed,) = (packed for packed in record_layout(spec).packed if packed.key == key)
+    for record, row in zip(encoder.encode_batch(batch), batch.to_pylist(), strict=True):
+        values = _example(record).features.feature[key].float_list.value
+        expected = [one[field.name] for one in row["candidates"] for field in packed.fields]
+        assert list(map(str, values)) == list(map(str, expected))
 
 
-def test_an_empty_history_is_an_empty_list_in_every_field() -> None:
-    parsed = parse_records(SPEC, encode_batch(SPEC, _one_session(behaviors=[])))
-    for field in SPEC.behaviors:
-        assert parsed[field.key].row_lengths().numpy().tolist() == [0]
+def test_known_ids_leave_no_text(spec: FeatureSpec, encoder: RecordEncoder) -> None:
+    batch = _one_session(spec, city="Oslo", grade=7, hour=0, interests=["shoes"], behaviors=[])
+    features = _example(encoder.encode_batch(batch)[0]).features.feature
+    assert "session/unknown" not in features and "interests/unknown" not in features
+    batch = _one_session(spec, city="Ur", grade=8, hour=0, interests=["new"], behaviors=[])
+    features = _example(encoder.encode_batch(batch)[0]).features.feature
+    assert list(features["session/unknown"].bytes_list.value) == [b"Ur", b"8"]
+    assert list(features["interests/unknown"].bytes_list.value) == [b"new"]
 
 
-def test_no_records_parse_to_empty_tensors() -> None:
-    raw = raw_batch(SPEC, parse_records(SPEC, tf.constant([], tf.string)))
-    assert {value.shape[0] for value in raw.values()} == {0}
+def test_an_empty_history_is_an_empty_list_in_every_feature(
+    spec: FeatureSpec, encoder: RecordEncoder
+) -> None:
+    parsed = parse_records(spec, encoder.encode_batch(_one_session(spec, behaviors=[])))
+    for key in record_layout(spec).keys_of("behaviors"):
+        assert parsed[key].row_lengths().numpy().tolist() == [0]
 
 
-def test_too_many_behaviors_in_a_record_are_cut_to_the_newest() -> None:
-    batch = _long_history(CUT + 4)
-    example = tf.train.Example()
-    (record,) = encode_batch(_uncut(SPEC), batch)
-    example.ParseFromString(record)
-    assert len(example.features.feature["behaviors_item"].bytes_list.value) == CUT + 4
-    parsed = parse_records(SPEC, [record])
-    expected = [f"item-{number}".encode() for number in range(4, CUT + 4)]
-    assert parsed["behaviors_item"].to_list() == [expected]
-    assert parsed["behaviors_topics"].to_list() == [[[item[-1:]] for item in expected]]
+def test_no_records_parse_to_empty_tensors(spec: FeatureSpec) -> None:
+    batch = padded_records(spec, parse_records(spec, tf.constant([], tf.string)))
+    assert {value.shape[0] for value in batch.values()} == {0}
 
 
-def test_encoding_cuts_to_what_parsing_keeps() -> None:
-    batch = _long_history(CUT + 4)
-    (record,) = encode_batch(SPEC, batch)
-    assert len(_example(record).features.feature["behaviors_item"].bytes_list.value) == CUT
-    cut, uncut = (parse_records(SPEC, encode_batch(s, batch)) for s in (SPEC, _uncut(SPEC)))
-    assert cut["behaviors_topics"].to_list() == uncut["behaviors_topics"].to_list()
+def test_too_many_behaviors_in_a_record_are_cut_to_the_newest(
+    spec: FeatureSpec, folder: Path
+) -> None:
+    cut = spec.behaviors_max_length
+    uncut = dataclasses.replace(spec, behaviors_max_length=1000)
+    (record,) = RecordEncoder(uncut, folder).encode_batch(_long_history(spec, cut + 4))
+    whole, parsed = (parse_records(one, [record]) for one in (uncut, spec))
+    for key in record_layout(spec).keys_of("behaviors"):
+        assert whole[key].row_lengths().numpy().tolist() == [cut + 4]
+        assert parsed[key].to_list() == [whole[key].to_list()[0][4:]]
 
 
-def test_an_optional_list_that_is_absent_is_filled_beside_one_that_is_there() -> None:
-    candidates = small_sessions(SPEC, 1, 3).to_pylist()[0]["candidates"][:2]
-    without = [candidate | {"shop": None, "title": None} for candidate in candidates]
-    partly = [candidates[0] | {"shop": 101}, candidates[0] | {"shop": None}]
-    batch = pa.concat_batches([_one_session(candidates=without), _one_session(candidates=partly)])
-    records = encode_batch(SPEC, batch)
-    assert "candidates_shop" not in _example(records[0]).features.feature
-    parsed = parse_records(SPEC, records)
-    assert parsed["candidates_shop"].to_list() == [[-1, -1], [101, -1]]
-    assert parsed["candidates_title"].to_list()[0] == [b"", b""]
+def test_encoding_cuts_to_what_parsing_keeps(
+    spec: FeatureSpec, encoder: RecordEncoder, folder: Path
+) -> None:
+    cut = spec.behaviors_max_length
+    batch = _long_history(spec, cut + 4)
+    (record,) = encoder.encode_batch(batch)
+    days_ago = _example(record).features.feature["behaviors/float32"].float_list.value
+    assert len(days_ago) == cut
+    uncut = RecordEncoder(dataclasses.replace(spec, behaviors_max_length=1000), folder)
+    received, expected = (
+        parse_records(spec, one.encode_batch(batch))["behaviors/int64"].to_list()
+        for one in (encoder, uncut)
+    )
+    assert received == expected
 
 
-def test_missing_values_are_told_from_any_other() -> None:
-    missing = {
-        (field.kind, field.dtype, field.default): missing_value(field) for field in SPEC.fields
-    }
-    assert missing["id", "string", None] == ""
-    assert missing["id", "int64", None] == -1
-    assert math.isnan(missing["id", "float32", None])
-    assert math.isnan(missing["dense", "float32", 2.0])
-    with_default = Field("x", specs.SESSION, "dense", "int64", default=3.0)
-    assert missing_value(with_default) == 3
-
-
-def test_raw_batch_pads_with_nothing_and_counts_what_is_there() -> None:
-    batch = small_sessions(SPEC, 13, 2)
-    raw = raw_batch(SPEC, parse_records(SPEC, encode_batch(SPEC, batch)))
+def test_padded_records_count_what_is_there(spec: FeatureSpec, encoder: RecordEncoder) -> None:
+    batch = small_sessions(spec, 13, 2)
+    parsed = parse_records(spec, encoder.encode_batch(batch))
+    padded = {key: value.numpy() for key, value in padded_records(spec, parsed).items()}
     rows = batch.to_pylist()
-    history = [min(len(row["behaviors"]), CUT) for row in rows]
     shown = [len(row["candidates"]) for row in rows]
-    assert raw["behaviors_length"].numpy().tolist() == history
-    assert raw["candidates_length"].numpy().tolist() == shown
-    assert raw["candidates_price"].shape == (13, max(shown))
-    assert raw["candidates_topics"].shape == (13, max(shown), 2)
-    assert raw["labels_click"].dtype == tf.float32
+    history = [min(len(row["behaviors"]), spec.behaviors_max_length) for row in rows]
+    assert padded["candidates_length"].tolist() == shown
+    assert padded["behaviors_length"].tolist() == history
+    assert padded["candidates_item"].dtype == padded["candidates_topics"].dtype == "int64"
+    assert padded["labels_click"].dtype == "float32"
+    clicks = [[one["click"] for one in row["candidates"]] for row in rows]
     for number, count in enumerate(shown):
-        assert set(raw["candidates_item"][number, count:].numpy().tolist()) <= {b""}
-        assert not raw["candidates_topics_length"][number, count:].numpy().any()
-        assert not raw["candidates_price"][number, count:].numpy().any()
-        expected = [min(len(one["topics"]), 2) for one in rows[number]["candidates"]]
-        assert raw["candidates_topics_length"][number, :count].numpy().tolist() == expected
-    lengths = {key for key in raw if key.endswith("_length")}
-    assert {raw[key].dtype for key in lengths} == {tf.int32}
+        assert padded["labels_click"][number, :count].tolist() == clicks[number]
+        assert not padded["candidates_item"][number, count:].any()
+        assert not padded["candidates_topics"][number, count:].any()
 
 
-def test_raw_batch_is_at_least_one_wide() -> None:
-    batch = _one_session(behaviors=[], interests=None)
-    raw = raw_batch(SPEC, parse_records(SPEC, encode_batch(SPEC, batch)))
-    assert raw["behaviors_item"].shape == (1, 1)
-    assert raw["behaviors_topics"].shape == (1, 1, 1)
-    assert raw["interests"].shape == (1, 1)
-    assert raw["behaviors_length"].numpy().tolist() == [0]
-
-
-def test_parsing_in_a_graph_keeps_ranks_known() -> None:
+def test_parsing_in_a_graph_keeps_ranks_known(spec: FeatureSpec, encoder: RecordEncoder) -> None:
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def parse(serialized: Any) -> Any:
-        return raw_batch(SPEC, parse_records(SPEC, serialized))
+        return padded_records(spec, parse_records(spec, serialized))
 
     shapes = parse.get_concrete_function().structured_outputs
     assert {key: value.shape.rank for key, value in shapes.items() if "topics" in key} == {
@@ -207,69 +163,73 @@ def test_parsing_in_a_graph_keeps_ranks_known() -> None:
         "candidates_topics": 3,
         "candidates_topics_length": 2,
     }
-    records = encode_batch(SPEC, small_sessions(SPEC, 3, 0))
-    eager = raw_batch(SPEC, parse_records(SPEC, records))
+    records = encoder.encode_batch(small_sessions(spec, 3, 0))
+    eager = padded_records(spec, parse_records(spec, records))
     for key, value in parse(tf.constant(records)).items():
-        assert _rounded(value.numpy().tolist()) == _rounded(eager[key].numpy().tolist())
+        assert str(value.numpy().tolist()) == str(eager[key].numpy().tolist())
 
 
-def test_a_part_of_the_fields_parses_alone() -> None:
-    records = encode_batch(SPEC, small_sessions(SPEC, 5, 0))
-    fields = [field for field in SPEC.fields if field.is_input]
-    for record in range(5):
-        example = _example(records[record])
-        for field in SPEC.labels:
-            del example.features.feature[field.key]
-        records[record] = example.SerializeToString()
-    parsed = parse_records(SPEC, records, fields=fields)
-    assert set(parsed) == {field.key for field in fields}
-    assert "labels_click" not in raw_batch(SPEC, parsed)
+def test_a_record_of_inputs_alone_parses(spec: FeatureSpec, encoder: RecordEncoder) -> None:
+    records = encoder.encode_batch(small_sessions(spec, 5, 0))
+    for number, record in enumerate(records):
+        example = _example(record)
+        for key in ("labels/int64", "session_id", "session/metadata_int64"):
+            del example.features.feature[key]
+        records[number] = example.SerializeToString()
+    layout = record_layout(spec).inputs()
+    batch = padded_records(spec, parse_records(spec, records, layout=layout))
+    inputs = {field.key for field in spec.fields if field.is_input}
+    assert {key for key in batch if not key.endswith("_length")} == inputs
 
 
 @pytest.mark.parametrize(
     "key",
-    ["session_id", "grade", "visits", "candidates_item", "labels_order", "candidates_price"],
+    ["session_id", "session/int64", "session/metadata_float32", "candidates/int64", "labels/int64"],
 )
-def test_a_record_without_a_required_field_fails_and_names_it(key: str) -> None:
-    example = _example(encode_batch(SPEC, small_sessions(SPEC, 3, 0))[2])
+def test_a_record_without_a_feature_fails_and_names_it(
+    spec: FeatureSpec, encoder: RecordEncoder, key: str
+) -> None:
+    example = _example(encoder.encode_batch(small_sessions(spec, 3, 0))[2])
     del example.features.feature[key]
-    with pytest.raises(tf.errors.InvalidArgumentError, match=f"{key}\\b"):
-        parse_records(SPEC, [example.SerializeToString()])
+    with pytest.raises(InvalidRecord, match=f"{key}\\b"):
+        parse_records(spec, [example.SerializeToString()])
 
 
-def test_lists_of_different_lengths_fail_and_name_field_and_record() -> None:
-    records = encode_batch(SPEC, small_sessions(SPEC, 5, 0))
+def test_lists_of_different_lengths_fail_and_name_feature_and_record(
+    spec: FeatureSpec, encoder: RecordEncoder
+) -> None:
+    records = encoder.encode_batch(small_sessions(spec, 5, 0))
     example = _example(records[3])
-    del example.features.feature["candidates_popularity"].float_list.value[-1]
+    del example.features.feature["candidates/float32"].float_list.value[-1]
     records[3] = example.SerializeToString()
-    with pytest.raises(tf.errors.InvalidArgumentError) as failure:
-        parse_records(SPEC, records)
-    assert "`candidates_popularity`" in str(failure.value)
+    with pytest.raises(InvalidRecord) as failure:
+        parse_records(spec, records)
+    assert "`candidates/float32` must have 3 value(s)" in str(failure.value)
     assert "in record 3 of the batch" in str(failure.value)
 
 
-def test_nested_lengths_that_do_not_add_up_fail_and_name_the_field() -> None:
-    example = _example(encode_batch(SPEC, small_sessions(SPEC, 1, 0))[0])
+def test_nested_lengths_that_do_not_add_up_fail_and_name_the_field(
+    spec: FeatureSpec, encoder: RecordEncoder
+) -> None:
+    example = _example(encoder.encode_batch(small_sessions(spec, 1, 0))[0])
     example.features.feature["candidates_topics/ragged_row_lengths_0"].int64_list.value[0] += 1
-    with pytest.raises(tf.errors.InvalidArgumentError, match="candidates_topics"):
-        parse_records(SPEC, [example.SerializeToString()])
+    with pytest.raises(InvalidRecord, match="candidates_topics"):
+        parse_records(spec, [example.SerializeToString()])
 
 
-def test_a_wrong_type_fails_and_names_the_field() -> None:
-    example = _example(encode_batch(SPEC, small_sessions(SPEC, 1, 0))[0])
-    example.features.feature["candidates_item"].int64_list.value.extend([1])
-    with pytest.raises(tf.errors.InvalidArgumentError, match="candidates_item"):
-        parse_records(SPEC, [example.SerializeToString()])
+def test_a_wrong_type_fails_and_names_the_feature(
+    spec: FeatureSpec, encoder: RecordEncoder
+) -> None:
+    example = _example(encoder.encode_batch(small_sessions(spec, 1, 0))[0])
+    example.features.feature["candidates/int64"].bytes_list.value.extend([b"item-1"])
+    with pytest.raises(InvalidRecord, match="candidates/int64"):
+        parse_records(spec, [example.SerializeToString()])
 
 
-def _long_history(length: int) -> pa.RecordBatch:
+def _long_history(spec: FeatureSpec, length: int) -> pa.RecordBatch:
     behavior = {"shop": None, "action": "click", "days_ago": 1.0}
     behaviors = [
         behavior | {"item": f"item-{number}", "topics": [f"{number % 10}"]}
         for number in range(length)
     ]
-    return _one_session(behaviors=behaviors)
-
-
-def _uncut(spec: FeatureSpec) -> FeatureSpec:
-    return dataclasses.replace(spec, behaviors_max_length=1000)
+    return _one_session(spec, behaviors=behaviors)

@@ -2,14 +2,15 @@ import numpy as np
 import tensorflow as tf
 
 from ranking.features.negative_sampling import NegativeSampling
-from ranking.features.records import encode_batch
+from ranking.features.record_encoding import RecordEncoder
 from ranking.features.session_order import (
     POOL_BATCHES,
     measure_sessions,
     order_by_size,
     order_pool,
 )
-from tests.helpers.small_spec import small_sessions, small_spec
+from tests.helpers.resolved_small_spec import resolved_small_spec
+from tests.helpers.small_spec import small_sessions
 
 
 def random_sizes(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -17,10 +18,10 @@ def random_sizes(count: int) -> tuple[np.ndarray, np.ndarray]:
     return random.integers(5, 16, count), np.minimum(random.exponential(20, count), 50).astype(int)
 
 
-def test_sessions_are_measured_as_training_will_see_them():
-    spec = small_spec()
+def test_sessions_are_measured_as_training_will_see_them(tmp_path):
+    spec = resolved_small_spec(tmp_path)
     table = small_sessions(spec, 47, seed=2)
-    records = tf.constant(encode_batch(spec, table))
+    records = tf.constant(RecordEncoder(spec, tmp_path).encode_batch(table))
     sessions = table.to_pylist()
     kept, candidates, behaviors = measure_sessions(spec, records, None)
     assert candidates.numpy().tolist() == [len(one["candidates"]) for one in sessions]

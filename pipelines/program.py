@@ -28,7 +28,7 @@ def run_program(main: Callable[[], object], *, uses_tensorflow: bool = True) -> 
                     f"A program takes flags only (--name=value). Received: {arguments[1]}"
                 )
             if uses_tensorflow:
-                _import_tensorflow_quietly()
+                import_tensorflow_quietly()
             main()
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
@@ -65,7 +65,8 @@ def _message(error: Exception) -> str | None:
     )
 
 
-def _import_tensorflow_quietly() -> None:
+def import_tensorflow_quietly() -> None:
+    """Imports TensorFlow without what it says while it starts."""
     # On machines without a GPU, C++ code writes lines to stderr before any log level counts.
     sys.stderr.flush()
     stderr = os.dup(2)

@@ -1,21 +1,29 @@
-"""Trains a model on prepared data, evaluates it on the test split and exports it."""
+"""Trains a model on prepared data, evaluates it on the test split and exports it.
+
+Started on several machines with TF_CONFIG set, it trains on all of them (docs/scale.md).
+"""
 
 import json
+import multiprocessing
+import os
 import time
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from pipelines.export import export_run, print_export
-from pipelines.program import run_program
+from pipelines.program import import_tensorflow_quietly, run_program
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ranking.export.saved_model import Export
     from ranking.features.prepared_data import PreparedData
     from ranking.training.checkpoints import Progress
+    from ranking.training.cluster import Cluster
     from ranking.training.run_folder import Run
     from ranking.training.trainer import Trainer
 
@@ -37,7 +45,10 @@ def _define_flags() -> None:
     )
     flags.DEFINE_integer("seed", 1, "Seeds weights, batches and sampling.", lower_bound=0)
     flags.DEFINE_integer(
-        "devices", None, "GPUs to use (all by default), or logical CPU devices.", lower_bound=1
+        "devices",
+        None,
+        "GPUs of this machine to use (all by default), or logical CPU devices.",
+        lower_bound=1,
     )
     flags.DEFINE_integer("max_steps", None, "Stops after this many training steps.", lower_bound=1)
     flags.DEFINE_bool("export", True, "Whether to export a SavedModel at the end.")
@@ -49,49 +60,94 @@ def main() -> None:
     started = time.perf_counter()
     from rich.console import Console
 
-    from pipelines.metrics_table import print_evaluation
     from ranking.features.prepared_data import read_prepared
-    from ranking.training.metrics_file import write_metrics
     from ranking.training.run_folder import start_run
-    from ranking.training.session_document import session_document, sessions_path
-    from ranking.training.session_file import SessionFileWriter
     from ranking.training.strategy import make_strategy
     from ranking.training.trainer import Trainer
 
     console = Console()
-    strategy = make_strategy(FLAGS.devices)
+    strategy = make_strategy(FLAGS.devices, _cluster(console))
     data = read_prepared(Path(FLAGS.data))
     for split in dict.fromkeys(("train", "test", *data.manifest.splits)):
         data.files(split)  # What is missing should not come out when training is done.
     run = _describe_run(data)
     trainer = Trainer(run, data, strategy, max_steps=FLAGS.max_steps)
+    workers = trainer.workers
+    console.quiet = not workers.is_chief
     # Made when nothing in settings and data can be wrong any more.
-    if start_run(run, data, overwrite=FLAGS.overwrite):
+    if workers.of_chief(workers.is_chief and start_run(run, data, overwrite=FLAGS.overwrite)):
         console.print(f"Continuing the unfinished run in {run.folder}.")
     _print_plan(console, trainer)
     progress = _train(console, trainer)
+    if workers.is_chief:
+        _write_results(console, trainer, progress)
+        console.print(f"{'time':>8}: {time.perf_counter() - started:.0f} s", highlight=False)
+        workers.release()
+    else:
+        workers.wait()
+
+
+def _cluster(console: "Console") -> "Cluster | None":
+    """The machines that TF_CONFIG names; says that this one waits for the others."""
+    from ranking.training.cluster import read_cluster
+
+    cluster = read_cluster(os.environ.get("TF_CONFIG"))
+    if cluster is not None and len(cluster.addresses) > 1:
+        console.print(
+            f"Worker {cluster.index} at {cluster.address} waits for all {len(cluster.addresses)} "
+            f"workers of TF_CONFIG; worker 0 at {cluster.addresses[0]}, the chief, says the rest.",
+            highlight=False,
+        )
+    return cluster
+
+
+def _write_results(console: "Console", trainer: "Trainer", progress: "Progress") -> None:
+    """Evaluates and exports; writes sessions and metrics and says where they are."""
+    from pipelines.metrics_table import print_evaluation
+    from ranking.training.metrics_file import write_metrics
+    from ranking.training.session_document import session_document, sessions_path
+    from ranking.training.session_file import SessionFileWriter
+
+    run, data = trainer.run, trainer.data
     sessions = sessions_path(run.folder, "test")
     with SessionFileWriter(sessions, session_document(run.document(), data, "test")) as writer:
         evaluation = trainer.evaluate("test", writer)
     print_evaluation(console, evaluation, run, "test")
+    metrics = {"test": evaluation.document()}
     if FLAGS.export:
-        metrics = {"test": evaluation.document()}
-        print_export(console, export_run(console, run, metrics=metrics))
+        print_export(console, _export(console, trainer, metrics))
+    best_step = progress.step if progress.best_step < 0 else progress.best_step
     # Written last: its presence says that the run is finished.
     write_metrics(
         run.metrics_path,
         {
-            "test": evaluation.document(),
-            "train": {
-                "steps": progress.step,
-                "best_step": progress.step if progress.best_step < 0 else progress.best_step,
-            },
+            **metrics,
+            "train": {"steps": progress.step, "best_step": best_step},
             "history": list(progress.history),
         },
     )
     console.print(f"{'sessions':>8}: {sessions}", highlight=False)
     console.print(f"{'metrics':>8}: {run.metrics_path}", highlight=False)
-    console.print(f"{'time':>8}: {time.perf_counter() - started:.0f} s", highlight=False)
+
+
+def _export(console: "Console", trainer: "Trainer", metrics: Mapping[str, Any]) -> "Export":
+    if trainer.workers.count == 1:
+        return export_run(console, trainer.run, metrics=metrics)
+    # TensorFlow writes what it knows of other machines into every SavedModel of this process.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context, _hide_gpus) as pool:
+        return pool.submit(_export_quietly, trainer.run, metrics).result()
+
+
+def _hide_gpus() -> None:
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Training still holds their memory.
+
+
+def _export_quietly(run: "Run", metrics: Mapping[str, Any]) -> "Export":
+    from rich.console import Console
+
+    import_tensorflow_quietly()
+    return export_run(Console(quiet=True), run, metrics=metrics)
 
 
 def _describe_run(data: "PreparedData") -> "Run":

@@ -92,7 +92,7 @@ def start_run(run: Run, data: PreparedData, *, overwrite: bool = False) -> bool:
     with whole_folder(run.folder, overwrite=True, mark=SETTINGS_FILE) as partial:
         shutil.copytree(data.vocabulary_folder, partial / VOCABULARIES)
         (partial / SPEC_FILE).write_text(run.spec.to_json(), encoding="utf-8")
-        document = json.dumps(_started_document(run, data), indent=1)
+        document = json.dumps(started_document(run, data), indent=1)
         (partial / SETTINGS_FILE).write_text(document, encoding="utf-8")
     return False
 
@@ -140,7 +140,7 @@ def _holds_results(run: Run) -> bool:
     )
 
 
-def _started_document(run: Run, data: PreparedData) -> dict[str, Any]:
+def started_document(run: Run, data: PreparedData) -> dict[str, Any]:
     """What `settings.json` holds of a run that starts on `data`."""
     versions = {"keras": keras.__version__, "tensorflow": tf.__version__}
     manifest = file_sha256(data.folder / MANIFEST_FILE)
@@ -152,7 +152,7 @@ def _check_continues(run: Run, data: PreparedData) -> None:
     if run.metrics_path.exists():
         raise ValueError(f"{run.folder} already holds a finished run. {remedy}")
     found = _flat(_read_settings(run.folder))
-    wanted = _flat(json.loads(json.dumps(_started_document(run, data))))
+    wanted = _flat(json.loads(json.dumps(started_document(run, data))))
     different = sorted(
         name
         for name in found.keys() | wanted.keys()

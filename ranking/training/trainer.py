@@ -4,6 +4,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -20,16 +21,20 @@ from ranking.training.evaluation import Evaluation
 from ranking.training.flat_batch import ScoreError
 from ranking.training.loop import TrainingLoop
 from ranking.training.optimizers import make_optimizer
-from ranking.training.run_folder import Run
+from ranking.training.run_folder import Run, started_document
 from ranking.training.score_function import score_function
 from ranking.training.session_file import SessionFileWriter
 from ranking.training.split_evaluation import SplitEvaluation
+from ranking.training.workers import Workers
 
 Observer = Callable[[Progress, Mapping[str, float]], None]
 
 
 class Trainer:
     """Builds what a run trains, and trains it.
+
+    On several machines each has a trainer. All of them take every step together and end with the
+    same weights; the chief alone evaluates, and writes to the run's folder.
 
     Args:
         run: What to train and where its folder is.
@@ -39,9 +44,12 @@ class Trainer:
             A decaying learning rate is planned for all epochs either way, so that a run that was
             stopped and continues is the run that was never stopped.
 
+    Attributes:
+        workers: The processes that train together.
+
     Raises:
         ValueError: If there is no training session to take a step with, a file of the data is
-            missing, or settings do not fit the spec.
+            missing, settings do not fit the spec, or another worker has other flags or data.
     """
 
     def __init__(
@@ -54,10 +62,12 @@ class Trainer:
     ) -> None:
         self.run = run
         self.data = data
+        self.workers = Workers(strategy)
+        self.workers.check_same(_agreed(run, data, max_steps), "flags, data and versions")
         self.encoder = Encoder(run.spec, data.vocabulary_folder)
         keras.utils.set_random_seed(run.seed)
         keras.config.set_dtype_policy(run.training.precision)
-        with strategy.scope():
+        with strategy.scope(), self.workers.explained():
             self.networks = build(run.model, run.spec, run.model_settings)
             self.task = self.networks.tasks[0]
             self.sessions_per_batch = self._sessions_per_batch(strategy.num_replicas_in_sync)
@@ -79,23 +89,23 @@ class Trainer:
 
         `observe` is called after every few steps with the progress and the losses since the call
         before (with `impressions_per_second`), and after every epoch with its `epoch`, its losses
-        and the validation metrics. Where a checkpoint is due, it is written before.
+        and, at the chief, the validation metrics. Where a checkpoint is due, it is written before.
 
         Raises:
             DivergenceError: If the loss or a weight is not finite any more.
-            ValueError: If a record cannot be read, or the checkpoint to continue from is damaged or
-                of a run on another number of devices.
+            ValueError: If a record cannot be read, the checkpoint to continue from is damaged or of
+                a run on another number of devices, or another worker is lost.
         """
         progress = self._restored()
-        writer = tf.summary.create_file_writer(str(self.run.folder / "tensorboard"))
-        with writer.as_default():
+        with self._summary_writer().as_default():
             while not self._is_finished(progress):
                 progress = self._train_epoch(progress, observe)
+        self.workers.wait()  # until the chief has written the last checkpoint
         self.checkpoints.restore_best()
         return progress
 
     def evaluate(self, split: str, sessions: SessionFileWriter | None = None) -> Evaluation:
-        """One exact pass over `split` with the weights as they are.
+        """One exact pass over `split` with the weights as they are, on one device of this worker.
 
         `sessions` gets a row for each session.
         """
@@ -105,6 +115,8 @@ class Trainer:
 
     def _restored(self) -> Progress:
         progress = self.checkpoints.restore_newest()
+        place = f"checkpoints; {self.run.folder} must be on storage that all machines share"
+        self.workers.check_same({"newest step": progress.step}, place)
         if not progress.step:
             return Progress(sessions_per_batch=self.sessions_per_batch)
         if progress.sessions_per_batch != self.sessions_per_batch:
@@ -136,7 +148,7 @@ class Trainer:
         losses = {name: value / progress.epoch_step for name, value in progress.epoch_sums.items()}
         entry = {"epoch": progress.epoch + 1.0, "step": float(progress.step), **losses}
         self._check_weights(progress.step)
-        value = self._validate(entry)
+        value = self.workers.of_chief(self._validate(entry) if self.workers.is_chief else 0.0)
         is_better = math.isnan(value) or progress.best_step < 0 or value > progress.best_value
         progress = dataclasses.replace(
             progress,
@@ -149,13 +161,15 @@ class Trainer:
             history=(*progress.history, entry),
         )
         self._log(progress.step, entry)
-        self.checkpoints.save(progress)
+        if self.workers.is_chief:
+            self.checkpoints.save(progress)
         observe(progress, entry)
         return progress
 
     def _save(self, progress: Progress) -> None:
         self._check_weights(progress.step)
-        self.checkpoints.save(progress)
+        if self.workers.is_chief:
+            self.checkpoints.save(progress)
 
     def _check_weights(self, step: int) -> None:
         for weight in self.networks.training.trainable_variables:
@@ -216,7 +230,7 @@ class Trainer:
     def _timed_steps(self, iterator: tf.data.Iterator, step: int, steps: int) -> dict[str, float]:
         """Takes `steps` steps after `step` of them -> their losses."""
         start = time.perf_counter()
-        with explained(self.data):
+        with explained(self.data), self.workers.explained():
             losses = self.loop.run(iterator, steps)
         seconds = time.perf_counter() - start
         finite_steps = int(losses.pop("finite_steps"))
@@ -272,9 +286,20 @@ class Trainer:
             )
         return steps
 
+    def _summary_writer(self) -> tf.summary.SummaryWriter:
+        if not self.workers.is_chief:
+            return tf.summary.create_noop_writer()
+        return tf.summary.create_file_writer(str(self.run.folder / "tensorboard"))
+
     def _log(self, step: int, values: Mapping[str, float]) -> None:
         for name, value in values.items():
             tf.summary.scalar(name, value, step=step)
+
+
+def _agreed(run: Run, data: PreparedData, max_steps: int | None) -> dict[str, Any]:
+    """What all workers of a run must have alike; folders may have other names elsewhere."""
+    document = {**started_document(run, data), "max_steps": max_steps}
+    return {name: document[name] for name in sorted(document.keys() - {"data"})}
 
 
 def _advanced(progress: Progress, losses: Mapping[str, float], steps: int) -> Progress:

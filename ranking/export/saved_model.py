@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import keras
+import tensorflow as tf
 
 from ranking.export.example_requests import write_example_requests
 from ranking.export.loaded_model import LoadedModel
@@ -113,13 +113,7 @@ def _check_same_spec(encoder: Encoder, data: PreparedData) -> None:
 def _write(
     folder: Path, signatures: list[Signature], encoder: Encoder, networks: RankingNetworks
 ) -> None:
-    archive = keras.export.ExportArchive()
-    # Tracking the networks would store every weight twice; their variables come along as captures.
-    for table in encoder.lookup_tables:
-        archive.track(table)
-    for signature in signatures:
-        archive.add_endpoint(signature.name, signature.function, input_signature=[signature.inputs])
-    archive.write_out(str(folder), verbose=False)
+    _save(folder, signatures, encoder)
     extra = folder / EXTRA
     extra.mkdir()
     (extra / "feature_spec.json").write_text(encoder.spec.to_json(), encoding="utf-8")
@@ -130,6 +124,22 @@ def _write(
     }
     text = json.dumps(document, indent=1)
     (extra / "signatures.json").write_text(text, encoding="utf-8")
+
+
+def _save(folder: Path, signatures: list[Signature], encoder: Encoder) -> None:
+    functions = {
+        signature.name: tf.function(signature.function, autograph=False).get_concrete_function(
+            signature.inputs
+        )
+        for signature in signatures
+    }
+    module = tf.Module()
+    # The variables themselves: beside the networks every weight would be stored twice.
+    variables = [variable for function in functions.values() for variable in function.variables]
+    module.weights = list({id(variable): variable for variable in variables}.values())
+    module.lookup_tables = encoder.lookup_tables
+    # Functions that are traced already; `keras.export.ExportArchive` would trace them twice.
+    tf.saved_model.save(module, str(folder), signatures=functions)
 
 
 def _write_requests(

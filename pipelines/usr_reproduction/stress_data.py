@@ -86,12 +86,20 @@ def _check_options(folder: Path, options: Mapping[str, str]) -> None:
     manifest = _manifest(folder)
     found = {**manifest["source"], "seed": manifest["seed"], NOISE: manifest.get(NOISE, 0.0)}
     for name, value in options.items():
-        if float(found.get(name, "nan")) != float(value):
+        if not _is_same(str(found.get(name)), value):
             raise ValueError(
                 f"{folder} must hold data with {name}={value}, as the given data say. Received: "
                 f"{name}={found.get(name)}. Remove the folder to simulate it again, or name "
                 "another --out."
             )
+
+
+def _is_same(found: str, wanted: str) -> bool:
+    """Whether two values of an option are the same, as numbers where they are numbers."""
+    try:
+        return float(found) == float(wanted)
+    except ValueError:
+        return found == wanted
 
 
 def _manifest(data: Path) -> dict[str, Any]:

@@ -117,6 +117,7 @@ SOURCES: Mapping[str, SourceEntry] = {
             "search_share": "share of the sessions that are searches",
             "exclusive_wants": "share of what a user may want on a day that is acted on in one "
             "scenario alone, so that the label of the other says nothing of the want",
+            "daily_behaviors": "yes: sessions know the behaviors of earlier days alone; no: all",
         },
     ),
     "parquet": SourceEntry(

@@ -61,6 +61,7 @@ class Shop:
         scenario_difference: See `ChoiceModel`.
         shared_items: See `Display`.
         wants: Which wants are acted on in one scenario alone.
+        daily_behaviors: Whether behaviors become known when their day is over, not at once.
         rng: Source of everything random.
     """
 
@@ -73,6 +74,7 @@ class Shop:
         scenario_difference: float,
         shared_items: float,
         wants: ExclusiveWants,
+        daily_behaviors: bool,
         rng: np.random.Generator,
     ) -> None:
         self._users = users
@@ -80,6 +82,7 @@ class Shop:
         self._choices = ChoiceModel(catalog, scenario_difference)
         self._display = Display(catalog, users, shared_items)
         self._wants = wants
+        self._daily_behaviors = daily_behaviors
         self._popularity = catalog.earlier_clicks.copy()
         self._rng = rng
 
@@ -92,9 +95,16 @@ class Shop:
         sessions = _empty_sessions(visits)
         for day in np.unique(visits.day):
             of_day = np.flatnonzero(visits.day == day)
+            turns = visits.turn[of_day]
+            in_turn = [of_day[turns == turn] for turn in range(int(turns.max()) + 1)]
             beliefs = DayBeliefs(self._wants.share)
-            for turn in range(int(visits.turn[of_day].max()) + 1):
-                self._serve_turn(sessions, of_day[visits.turn[of_day] == turn], beliefs)
+            for rows in in_turn:
+                self._serve_turn(sessions, rows, beliefs)
+                if not self._daily_behaviors:
+                    self._remember_clicks(sessions, rows)
+            if self._daily_behaviors:
+                for rows in in_turn:
+                    self._remember_clicks(sessions, rows)
             clicked = sessions.item[of_day][sessions.click[of_day]]
             self._popularity += np.bincount(clicked, minlength=len(self._popularity))
         return sessions
@@ -134,7 +144,6 @@ class Shop:
         sessions.click[rows], sessions.order[rows] = click, order
         if self._wants.share:
             self._condition(sessions, rows, beliefs)
-        self._remember_clicks(sessions, rows)
 
     def _condition(self, sessions: SimulatedSessions, rows: Ints, beliefs: DayBeliefs) -> None:
         """Makes the probabilities of `rows` those given the pages that users saw that day."""

@@ -39,6 +39,7 @@ class _Settings:
     shared_items: float
     search_share: float
     exclusive_wants: float
+    daily_behaviors: bool
 
 
 def open_simulator(
@@ -61,7 +62,8 @@ def open_simulator(
             repeats what the user saw in the other scenario earlier that day), `search_share` (of
             the sessions), `exclusive_wants` (share of what a user may want on a day that is acted
             on in one scenario alone; the probabilities recorded are those given all pages that the
-            user saw that day, which is more than a model is told).
+            user saw that day, which is more than a model is told), `daily_behaviors` (`yes`:
+            sessions know the behaviors of earlier days alone, as where logs are read at night).
         seed: Seed of everything random. At least 0.
 
     Raises:
@@ -104,6 +106,7 @@ def _read_settings(options: Options) -> _Settings:
         shared_items=_number(options, "shared_items", 0.2, highest=1),
         search_share=_number(options, "search_share", 0.5, highest=1),
         exclusive_wants=_number(options, "exclusive_wants", 0.0, highest=1),
+        daily_behaviors=options.choice("daily_behaviors", ("no", "yes"), "no") == "yes",
     )
 
 
@@ -128,6 +131,7 @@ def _simulate(settings: _Settings, seed: int) -> tuple[Catalog, Users, Simulated
         scenario_difference=settings.scenario_difference,
         shared_items=settings.shared_items,
         wants=ExclusiveWants(settings.exclusive_wants, seed),
+        daily_behaviors=settings.daily_behaviors,
         rng=rng,
     )
     visits = plan_visits(users, settings.sessions, rng, search_share=settings.search_share)
@@ -161,6 +165,7 @@ def _describe(
         "shared_items": settings.shared_items,
         "search_share": settings.search_share,
         "exclusive_wants": settings.exclusive_wants,
+        "daily_behaviors": "yes" if settings.daily_behaviors else "no",
         "click_rate": round(int(sessions.click.sum()) / shown, 4),
         "order_rate": round(int(sessions.order.sum()) / shown, 4),
         **reference_metrics(sessions, test),

@@ -359,6 +359,20 @@ def test_without_exclusive_wants_every_page_is_a_draw_of_its_own(source, session
     assert _sessions(open_simulator(SPEC, "", options, 7), "test") == _sessions(source, "test")
 
 
+def test_daily_behaviors_are_those_of_earlier_days():
+    def newest(daily):
+        options = {**MEDIUM, "users": "100", "daily_behaviors": daily}
+        rows = [row for row in _sessions(open_simulator(SPEC, "", options, 7)) if row["behaviors"]]
+        ages = np.array([row["behaviors"][-1]["days_ago"] for row in rows])
+        today = np.array([row["time"] % DAY / DAY for row in rows])
+        return ages, today
+
+    ages, today = newest("yes")
+    assert (ages >= today - 1e-3).all() and (ages < today + 1).any()
+    ages, today = newest("no")
+    assert (ages < today - 1e-3).any()
+
+
 @pytest.mark.parametrize(
     "options, message",
     [
@@ -367,6 +381,7 @@ def test_without_exclusive_wants_every_page_is_a_draw_of_its_own(source, session
         ({"shared_items": "1.1"}, "`shared_items`.* from 0 to 1.*'1.1'"),
         ({"shared_items": "many"}, "`shared_items`.* from 0 to 1.*'many'"),
         ({"exclusive_wants": "-1"}, "`exclusive_wants`.* from 0 to 1.*'-1'"),
+        ({"daily_behaviors": "1"}, "`daily_behaviors`.* one of no, yes"),
         ({"items": "12"}, "`items`.*at least 500"),
         ({"users": "99"}, "`users`.*at least 1375"),
         ({"test_sessions": "0"}, "`test_sessions`.*at least 1"),

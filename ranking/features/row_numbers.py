@@ -45,7 +45,8 @@ class RowNumbers:
             known = read_vocabulary(find_vocabulary(table, vocabulary_folder), table.dtype)
         self._known = pa.array(known, self._type)
         if table.dtype == "string":
-            self._rows = {value: row for row, value in enumerate(known, RESERVED_IDS)}
+            self._rows: dict[object, int] = {self._missing: MISSING}
+            self._rows |= {value: row for row, value in enumerate(known, RESERVED_IDS)}
         else:
             values = np.array(known, np.int64)
             self._order = np.argsort(values)
@@ -55,8 +56,9 @@ class RowNumbers:
         """Maps values `[n]`, without nulls, to int64 `[n]`."""
         if pa.types.is_string(column.type):
             distinct = column.dictionary_encode()
-            known = [self._row(value) for value in distinct.dictionary.to_pylist()]
-            return np.array(known, np.int64)[distinct.indices.to_numpy()]
+            texts = distinct.dictionary.to_pylist()
+            known = np.fromiter((self._rows.get(text, UNKNOWN_ID) for text in texts), np.int64)
+            return known[distinct.indices.to_numpy()]
         values = column.to_numpy(zero_copy_only=False)
         rows = self._rows_of_numbers(values)
         return np.where((rows == UNKNOWN_ID) & (values == self._missing), MISSING, rows)
@@ -89,9 +91,6 @@ class RowNumbers:
         places[numbers == MISSING] = 0
         source = pa.chunked_array([*special, known], self._type)
         return pc.take(source, pa.array(places)).combine_chunks()
-
-    def _row(self, value: str) -> int:
-        return self._rows.get(value, UNKNOWN_ID if value else MISSING)
 
     def _rows_of_numbers(self, values: np.ndarray) -> np.ndarray:
         if self._range:

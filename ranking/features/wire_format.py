@@ -31,16 +31,15 @@ class WireFeature:
     bounds: list[int]
     may_be_absent: bool = False
 
-    def entries(self) -> Iterator[bytes]:
-        """The feature's entry in the map of each record; empty where it is absent."""
-        headers: dict[int, bytes] = {0: b""} if self.may_be_absent else {}
-        data, start = self.data, self.bounds[0]
-        for end in self.bounds[1:]:
-            header = headers.get(end - start)
-            if header is None:
-                header = headers.setdefault(end - start, self._header(end - start))
-            yield header + data[start:end]
-            start = end
+    def parts(self) -> tuple[Iterator[bytes], Iterator[bytes]]:
+        """The feature's entry in the map of each record, in two parts: its header, its values."""
+        sizes = np.diff(self.bounds).tolist()
+        headers = {size: self._header(size) for size in set(sizes)}
+        if self.may_be_absent:
+            headers[0] = b""
+        # Iterators that never come back to Python code: records are put together one by one.
+        starts = map(slice, self.bounds[:-1], self.bounds[1:])
+        return map(headers.__getitem__, sizes), map(self.data.__getitem__, starts)
 
     def _header(self, size: int) -> bytes:
         """Everything before the values: map entry, key, `Feature`, list; all know their size."""
@@ -82,8 +81,8 @@ def serialized_examples(features: Sequence[WireFeature], count: int) -> list[byt
     if not features:
         return [_delimited(_FIRST, b"")] * count
     in_order = sorted(features, key=lambda feature: feature.key)
-    entries = zip(*(feature.entries() for feature in in_order), strict=True)
-    return [_delimited(_FIRST, b"".join(parts)) for parts in entries]
+    parts = (part for feature in in_order for part in feature.parts())
+    return [_delimited(_FIRST, b"".join(entries)) for entries in zip(*parts, strict=True)]
 
 
 def wire_integers(values: np.ndarray) -> tuple[bytes, np.ndarray]:
@@ -96,18 +95,27 @@ def wire_integers(values: np.ndarray) -> tuple[bytes, np.ndarray]:
         >>> wire_integers(np.array([1, 300]))
         (b'\\x01\\xac\\x02', array([0, 1, 3]))
     """
-    unsigned = values.astype(np.uint64)
-    most = len(varint(int(unsigned.max()))) if len(unsigned) else 1
-    if most == 1:
-        return unsigned.astype(np.uint8).tobytes(), np.arange(len(values) + 1)
-    shifts = np.arange(0, 7 * most, 7, dtype=np.uint64)
-    rest = unsigned[:, None] >> shifts
-    used = rest > 0
-    used[:, 0] = True
-    digits = (rest & np.uint64(127)).astype(np.uint8)
-    digits[:, :-1] |= used[:, 1:].astype(np.uint8) << 7
-    bounds = np.concatenate([[0], np.cumsum(used.sum(axis=1))])
-    return digits[used].tobytes(), bounds
+    rest = np.ascontiguousarray(values, np.int64).view(np.uint64)
+    longer = np.flatnonzero(rest > 0x7F)
+    sizes = np.ones(len(values), np.int64)
+    rounds = []  # Digits after the first: whose they are, and what.
+    while len(longer):
+        sizes[longer] += 1
+        rest = rest[rest > 0x7F] >> np.uint64(7)
+        rounds.append((longer, rest))
+        longer = longer[rest > 0x7F]
+    bounds = np.zeros(len(values) + 1, np.int64)
+    np.cumsum(sizes, out=bounds[1:])
+    first = values.astype(np.uint8) & 0x7F
+    if not rounds:
+        return first.tobytes(), bounds
+    digits = np.empty(bounds[-1], np.uint8)
+    digits[bounds[:-1]] = first
+    for place, (owners, digit) in enumerate(rounds, start=1):
+        places = bounds[owners] + place
+        digits[places] = digit.astype(np.uint8) & 0x7F
+        digits[places - 1] |= 0x80
+    return digits.tobytes(), bounds
 
 
 def varint(value: int) -> bytes:

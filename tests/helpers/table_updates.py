@@ -37,6 +37,6 @@ def train(
     optimizer.build(variables)
     states = []
     for ids, rows, dense in gradients():
-        optimizer.apply([tf.IndexedSlices(rows, ids, [ROWS, WIDTH]), dense], variables)
+        optimizer.apply([tf.IndexedSlices(rows, ids, tf.constant([ROWS, WIDTH])), dense], variables)
         states.append(numbers([*variables, *optimizer.variables]))
     return states

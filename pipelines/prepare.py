@@ -70,6 +70,7 @@ def _define_flags() -> None:
 def main() -> None:
     """Prepares the data and prints a table of its splits."""
     # Imported here: TensorFlow takes seconds, `--help` and the encoding processes do not need it.
+    from ranking.features.local_passes import LocalPasses
     from ranking.features.preparation import prepare
     from ranking.features.prepared_data import MANIFEST_FILE
     from ranking.features.spec_reader import read_spec
@@ -88,7 +89,7 @@ def main() -> None:
             source_name=FLAGS.source,
             spec_folder=Path(FLAGS.spec).parent,
             shards=FLAGS.shards,
-            workers=FLAGS.workers,
+            passes=LocalPasses(FLAGS.workers),
             seed=FLAGS.seed,
             overwrite=FLAGS.overwrite,
             progress=progress.advance,

@@ -8,19 +8,13 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
-from ranking.features.global_counts import global_differing, global_positives
 from ranking.features.global_labels import GlobalLabels
 from ranking.features.record_encoding import RecordEncoder
-from ranking.features.session_columns import (
-    SectionColumns,
-    cut_columns,
-    session_columns,
-    with_columns,
-)
-from ranking.features.spec import BEHAVIORS, CANDIDATES, FeatureSpec
+from ranking.features.session_columns import cut_columns, session_columns, with_columns
+from ranking.features.session_counts import SessionCounts, count_sessions
+from ranking.features.spec import FeatureSpec
 from ranking.features.validation import validate_sessions
 
 _SESSIONS_PER_TASK = 1024
@@ -32,24 +26,14 @@ class EncodedSessions:
     """Some sessions in a row, and what is in them.
 
     Attributes:
+        first_session: Number of the first one in its split.
         records: Serialized records.
-        candidates: Number of candidates.
-        behaviors: Number of behaviors that the records hold.
-        positives: For each label, the number of candidates with a 1.
-        sessions_with_positive: For each label, the number of sessions with at least one.
-        global_positives: For each label that has a global one, the number of candidates whose
-            global label is 1.
-        global_differing: For each label that has a global one, the number of candidates whose
-            global label is not their own.
+        counts: Their counts.
     """
 
+    first_session: int
     records: list[bytes]
-    candidates: int
-    behaviors: int
-    positives: dict[str, int]
-    sessions_with_positive: dict[str, int]
-    global_positives: dict[str, int]
-    global_differing: dict[str, int]
+    counts: SessionCounts
 
 
 class EncodingPool:
@@ -154,19 +138,7 @@ def encode_sessions(
     spec = encoder.spec
     validate_sessions(spec, batch, where=where, first_session=first_session)
     sections = cut_columns(spec, with_columns(session_columns(spec, batch), global_columns or {}))
-    candidates = sections[CANDIDATES]
-    per_session = {label: _positives(candidates, f"labels_{label}") for label in spec.tasks}
-    return EncodedSessions(
-        records=encoder.encode(sections),
-        candidates=int(candidates.offsets[-1]),
-        behaviors=int(sections[BEHAVIORS].offsets[-1]),
-        positives={label: int(counts.sum()) for label, counts in per_session.items()},
-        sessions_with_positive={
-            label: int((counts > 0).sum()) for label, counts in per_session.items()
-        },
-        global_positives=global_positives(spec, candidates),
-        global_differing=global_differing(spec, candidates),
-    )
+    return EncodedSessions(first_session, encoder.encode(sections), count_sessions(spec, sections))
 
 
 _encoders: list[RecordEncoder] = []  # The one of this process, if it is a worker.
@@ -196,9 +168,3 @@ def _tasks(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.RecordBa
             piece = batch.slice(start, _SESSIONS_PER_TASK)
             yield first_session, piece
             first_session += piece.num_rows
-
-
-def _positives(candidates: SectionColumns, key: str) -> np.ndarray:
-    """int64 `[n]`: how many candidates of each session have a 1."""
-    ones = np.concatenate([[0], np.cumsum(candidates.columns[key].to_numpy(zero_copy_only=False))])
-    return np.diff(ones[candidates.offsets])

@@ -1,6 +1,7 @@
 """Global labels: what a user did with an item in any session of the same time window."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -39,24 +40,33 @@ class GlobalLabels:
         for task, positives in self._positives.items():
             positives.add(keys[known & self._own(task, sections)])
 
-    def corrupt(
-        self, share: float, seeds: tuple[int, ...], batches: Iterable[pa.RecordBatch]
-    ) -> None:
+    def merge(self, other: "GlobalLabels") -> None:
+        """Adds what another one learned from other sessions of the same split."""
+        for task, positives in self._positives.items():
+            positives.merge(other._positives[task])
+
+    def ones(self, batch: pa.RecordBatch) -> Counter[str]:
+        """Maps sessions of the split to how many of their global labels are 1, by task.
+
+        The number of their candidates is there too, by the key "".
+        """
+        sections = session_columns(self._spec, batch)
+        columns = self.columns(sections)
+        ones = Counter({"": int(sections[CANDIDATES].offsets[-1])})
+        for task, field in zip(self._spec.tasks, self._spec.global_labels, strict=True):
+            ones[task] = int(columns[field.key].to_numpy().sum())
+        return ones
+
+    def corrupt(self, share: float, seeds: tuple[int, ...], ones: Counter[str]) -> None:
         """From now on replaces a share of the labels by coins, as `LabelNoise` says.
 
         Args:
             share: Share of keys whose label is replaced, from 0 to 1.
             seeds: Numbers of at least 0 that decide about all draws.
-            batches: All sessions of the split once more: coins show 1 as often as labels are 1.
+            ones: The sum of what `ones` gave for all sessions of the split: coins show 1 as often
+                as labels are 1.
         """
-        ones, candidates = dict.fromkeys(self._spec.tasks, 0), 0
-        for batch in batches:
-            sections = session_columns(self._spec, batch)
-            columns = self.columns(sections)
-            candidates += int(sections[CANDIDATES].offsets[-1])
-            for task, field in zip(self._spec.tasks, self._spec.global_labels, strict=True):
-                ones[task] += int(columns[field.key].to_numpy().sum())
-        rates = {task: count / max(candidates, 1) for task, count in ones.items()}
+        rates = {task: ones[task] / max(ones[""], 1) for task in self._spec.tasks}
         self._noise = LabelNoise(share, seeds, rates)
 
     def columns(self, sections: Mapping[str, SectionColumns]) -> dict[str, pa.Array]:
@@ -92,6 +102,11 @@ class _KeySet:
         self._rest_size += len(keys)
         if self._rest_size > max(_LARGEST_REST, len(self._sorted)):
             self._merge()
+
+    def merge(self, other: "_KeySet") -> None:
+        """Adds the keys of another set."""
+        for keys in (other._sorted, *other._rest):
+            self.add(keys)
 
     def contains(self, keys: Keys) -> npt.NDArray[np.bool_]:
         """Maps keys `[N]` to whether each is in the set."""

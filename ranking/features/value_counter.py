@@ -38,6 +38,11 @@ class ValueCounter:
         if self._rest_rows > max(_LARGEST_REST, self._merged.num_rows):
             self._merge()
 
+    def merge(self, other: "ValueCounter") -> None:
+        """Adds what another one counted."""
+        for table in (other._merged, *other._rest):
+            self.add(table["value"], table["count"])
+
     @property
     def distinct(self) -> int:
         """Number of distinct values."""

@@ -66,6 +66,13 @@ class FeatureLearner:
             elif field.table in self._counters:
                 self._count(field, column)
 
+    def merge(self, other: "FeatureLearner") -> None:
+        """Adds what another one learned of the same spec from other sessions."""
+        for name, counter in self._counters.items():
+            counter.merge(other._counters[name])
+        for key, moments in self._moments.items():
+            moments.merge(other._moments[key])
+
     def resolve(self, folder: Path) -> FeatureSpec:
         """Writes the vocabularies into `folder` and returns the resolved spec.
 

@@ -1,4 +1,5 @@
 import dataclasses
+from collections import Counter
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +27,8 @@ def _collected(
     for batch in batches:
         labels.add(session_columns(spec, batch))
     if noise:
-        labels.corrupt(noise, (3, 0), batches)
+        ones = sum((labels.ones(batch) for batch in batches), Counter())
+        labels.corrupt(noise, (3, 0), ones)
     return labels
 
 
@@ -37,6 +39,18 @@ def _of(labels: GlobalLabels, spec: FeatureSpec, batch: pa.RecordBatch, task: st
 
 def _flat(labels: list[list[int]]) -> list[int]:
     return [label for row in labels for label in row]
+
+
+def test_merged_labels_are_those_of_all_sessions() -> None:
+    spec = _spec()
+    batch = crowded_sessions(spec, 43, 1)
+    merged = _collected(spec, [])
+    for part in (batch.slice(0, 17), batch.slice(17)):
+        merged.merge(_collected(spec, [part]))
+    for task in spec.tasks:
+        whole = _of(_collected(spec, [batch]), spec, batch, task)
+        assert _of(merged, spec, batch, task) == whole
+        assert whole != _of(_collected(spec, [batch.slice(17)]), spec, batch, task)
 
 
 @pytest.mark.parametrize("window", WINDOWS)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from ranking.features.encoding_pool import encode_sessions
+from ranking.features.local_passes import LocalPasses
 from ranking.features.preparation import prepare
 from ranking.features.prepared_data import PreparedData, read_prepared
 from ranking.features.record_encoding import RecordEncoder
@@ -77,7 +78,7 @@ def test_content_does_not_depend_on_workers_or_batches(
     source = list_source({"train": pieces, "test": [TEST.slice(0, 0), TEST]})
     source = dataclasses.replace(source, description=SOURCE.description)
     options: dict[str, Any] = {"shards": 3, "seed": 5, "source_name": "memory"}
-    again = prepare(SPEC, source, tmp_path / "data", workers=2, **options)
+    again = prepare(SPEC, source, tmp_path / "data", passes=LocalPasses(2), **options)
     assert contents_of(again.folder) == contents_of(prepared.folder)
 
 
@@ -186,7 +187,13 @@ def test_a_bad_session_leaves_no_folder(split: str, workers: int, tmp_path: Path
     number = TRAIN.num_rows + 4 if split == "train" else TEST.num_rows + 4
     message = f"logs/{split}, session {number} .*`labels_click`"
     with pytest.raises(RecordError, match=message):
-        prepare(SPEC, list_source(splits), tmp_path / "data", workers=workers, source_name="logs")
+        prepare(
+            SPEC,
+            list_source(splits),
+            tmp_path / "data",
+            passes=LocalPasses(workers),
+            source_name="logs",
+        )
     assert os.listdir(tmp_path) == []
 
 
@@ -212,11 +219,16 @@ def test_a_source_without_sessions_is_an_error(prepared: PreparedData, tmp_path:
         )
 
 
-@pytest.mark.parametrize("name", ["shards", "workers", "seed"])
+@pytest.mark.parametrize("name", ["shards", "seed"])
 def test_sizes_are_checked(name: str, tmp_path: Path) -> None:
     options: dict[str, Any] = {name: -1}
     with pytest.raises(ValueError, match=re.escape(f"Received: {name}=-1")):
         prepare(SPEC, SOURCE, tmp_path / "data", **options)
+
+
+def test_there_must_be_a_worker() -> None:
+    with pytest.raises(ValueError, match="Received: workers=0"):
+        LocalPasses(0)
 
 
 def test_a_killed_preparation_leaves_no_folder(tmp_path: Path) -> None:
@@ -256,4 +268,4 @@ def test_encoded_sessions_are_counted(prepared: PreparedData) -> None:
     encoder = RecordEncoder(prepared.spec, prepared.vocabulary_folder)
     encoded = encode_sessions(encoder, TEST, "logs/test", 0)
     assert len(encoded.records) == TEST.num_rows
-    assert encoded.candidates == sum(len(row["candidates"]) for row in TEST.to_pylist())
+    assert encoded.counts.candidates == sum(len(row["candidates"]) for row in TEST.to_pylist())

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 import tensorflow as tf
 
+from ranking.features.local_passes import LocalPasses
 from ranking.features.preparation import prepare
 from ranking.features.prepared_data import PreparedData, PreparedDataError
 from ranking.features.record_layout import record_layout
@@ -89,7 +90,7 @@ def test_global_labels_do_not_depend_on_workers_or_batches(
     )
     source = dataclasses.replace(source, description=CROWD.description)
     options: dict[str, Any] = {"shards": 3, "seed": 5, "source_name": "memory"}
-    again = prepare(GLOBAL, source, tmp_path / "data", workers=2, **options)
+    again = prepare(GLOBAL, source, tmp_path / "data", passes=LocalPasses(2), **options)
     assert contents_of(again.folder) == contents_of(labeled.folder)
 
 
@@ -127,7 +128,7 @@ def test_noise_is_drawn_by_seed_and_recorded(labeled: PreparedData, tmp_path: Pa
         options = {"shards": 3, "seed": 5, "source_name": "memory", "global_label_noise": 0.5}
         return prepare(GLOBAL, CROWD, tmp_path / name, **(options | changes))
 
-    one, again, other = noisy("a"), noisy("b", workers=2), noisy("c", seed=6)
+    one, again, other = noisy("a"), noisy("b", passes=LocalPasses(2)), noisy("c", seed=6)
     assert one.manifest.global_label_noise == 0.5
     assert labeled.manifest.global_label_noise == 0.0
     assert contents_of(one.folder) == contents_of(again.folder)

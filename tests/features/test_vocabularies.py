@@ -1,6 +1,7 @@
 import dataclasses
 import hashlib
 import math
+import pickle
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -210,3 +211,19 @@ def test_a_resolved_spec_keeps_its_vocabularies_and_statistics(tmp_path: Path) -
     (tmp_path / "vocabularies" / "city.txt").write_text("Lima\n", encoding="utf-8")
     with pytest.raises(VocabularyError, match="city.txt is not the vocabulary"):
         learner.resolve(tmp_path / "out")
+
+
+def test_merged_learners_know_what_one_knows_that_saw_all(tmp_path: Path) -> None:
+    batch = small_sessions(SPEC, 61, 7)
+    (tmp_path / "parts").mkdir()
+    whole = _learn(SPEC, batch, folder=tmp_path)
+    merged = FeatureLearner(SPEC, tmp_path)
+    # In another order, as machines finish.
+    for start, count in ((40, 21), (0, 3), (3, 37)):
+        learner = FeatureLearner(SPEC, tmp_path)
+        part = batch.slice(start, count)
+        learner.add(cut_columns(SPEC, session_columns(SPEC, part)))
+        merged.merge(pickle.loads(pickle.dumps(learner)))
+    assert merged.resolve(tmp_path / "parts" / "out") == whole
+    for table in ("item", "topic", "city", "shop"):
+        assert _lines(tmp_path / "parts", table) == _lines(tmp_path, table)

@@ -18,13 +18,15 @@ class PairUnit(keras.layers.Layer):
     output per expert the gate unit. Its first layer is linear in the four parts, so with the
     kernel cut into the four blocks W1, W2, W3, W4 that meet them
 
-        [x, y, x - y, x * y] W + b = x (W1 + W3) + y (W2 - W3) + (x * y) W4 + b
+        [x, y, x - y, x * y] W + b = x (W1 + W3 + diag(y) W4) + (y (W2 - W3) + b)
 
-    and only the last product has to be done per pair: the first is done once per behavior, the
-    second once per context, and the four parts are never put side by side. The kernel is stored
-    whole, `(4D, first hidden size)`, as if they were.
+    which reads x alone, with a kernel and a bias that the context y decides. So nothing is put
+    together per pair, and the first layer of all contexts is one product per session: its behaviors
+    with the kernels of its contexts side by side. The kernel is stored whole, `(4D, first hidden
+    size)`, as if the four parts were there.
 
-    Shapes are written with B = batch, T = behaviors, C = candidates, D = width, U = outputs.
+    Shapes are written with B = batch, T = behaviors, C = candidates, D = width, H = first hidden
+    size, U = outputs.
 
     Args:
         output_size: Number of outputs U.
@@ -103,14 +105,38 @@ class PairUnit(keras.layers.Layer):
         self.built = True
 
     def call(self, behaviors: Any, context: Any) -> Any:
-        if len(context.shape) == 3:
-            behaviors = ops.expand_dims(behaviors, 1)  # (B, 1, T, D)
-        context = ops.expand_dims(context, -2)  # (B, 1, D) or (B, C, 1, D)
+        is_shared = len(context.shape) == 2
+        if is_shared:
+            context = ops.expand_dims(context, 1)
+        kernels = self._pair_kernels(context)
+        ones = ops.ones_like(behaviors[..., :1])
+        hidden = ops.matmul(ops.concatenate([behaviors, ones], axis=-1), kernels)  # (B, T, C * H)
+        # Rows of a matrix: products with those are one product each, their biases included.
+        hidden = ops.reshape(hidden, (-1, self.hidden_sizes[0]))
+        outputs = self.following_layers(self.activation(hidden))
+        outer = (ops.shape(behaviors)[0], ops.shape(behaviors)[1], ops.shape(context)[1])
+        outputs = ops.transpose(ops.reshape(outputs, (*outer, self.output_size)), (0, 2, 1, 3))
+        return ops.squeeze(outputs, 1) if is_shared else outputs
+
+    def _pair_kernels(self, context: Any) -> Any:
+        """One kernel per context, with its bias as last row: `(B, C, D)` -> `(B, D + 1, C * H)`.
+
+        Row d of a context's kernel is `context[d] * W4[d] + (W1 + W3)[d]`. It is written as a
+        product `[context[d], 1] [W4[d], (W1 + W3)[d]]`, because the gradient of that is a product
+        too, not a sum over the contexts of a tensor as large as all kernels.
+        """
+        batch, width = ops.shape(context)[0], context.shape[-1]
+        side_by_side = ops.shape(context)[1] * self.hidden_sizes[0]
         first, second, difference, product = ops.split(self.kernel, 4)
-        hidden = ops.matmul(behaviors * context, product)
-        hidden = hidden + ops.matmul(behaviors, first + difference)
-        hidden = hidden + (ops.matmul(context, second - difference) + self.bias)
-        return self.following_layers(self.activation(hidden))
+        factors = ops.stack([context, ops.ones_like(context)], axis=-1)
+        factors = ops.reshape(ops.transpose(factors, (2, 0, 1, 3)), (width, -1, 2))
+        kernels = ops.matmul(factors, ops.stack([product, first + difference], axis=1))
+        biases = ops.matmul(context, second - difference) + self.bias
+        rows = [
+            ops.reshape(kernels, (width, batch, side_by_side)),
+            ops.reshape(biases, (1, batch, side_by_side)),
+        ]
+        return ops.transpose(ops.concatenate(rows, axis=0), (1, 0, 2))
 
     def compute_mask(self, *args: Any, **kwargs: Any) -> None:
         return None  # Masks are passed by name.

@@ -1,8 +1,14 @@
+import math
+
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from ranking.layers.pair_unit import PairUnit
 from tests.helpers import oracles
+from tests.helpers.graph_products import graph_products
+from tests.helpers.graph_shapes import output_shapes
 from tests.helpers.layer_checks import outputs_and_gradients, run_layer_checks
 
 B, T, C, D, U = 3, 5, 7, 11, 2
@@ -38,6 +44,52 @@ def test_value_equals_the_network_over_the_four_parts(hidden_sizes):
                 np.testing.assert_allclose(found[b, c, t], expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("per_candidate", [True, False])
+def test_values_and_gradients_equal_those_of_the_four_parts_side_by_side(per_candidate):
+    layer, inputs = PairUnit(**ARGUMENTS), make_inputs(per_candidate=per_candidate)
+    found = outputs_and_gradients(layer, inputs)
+    expected = outputs_and_gradients(_SideBySide(layer), inputs)
+    np.testing.assert_allclose(found[0], expected[0], atol=1e-5)
+    for one, other in zip(found[1], expected[1], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+    for name, gradient in expected[2].items():
+        np.testing.assert_allclose(found[2][name], gradient, rtol=1e-4, atol=1e-4)
+
+
+class _SideBySide:
+    """The same network in its plain form, with the weights of a unit."""
+
+    def __init__(self, unit):
+        self.unit = unit
+
+    @property
+    def trainable_variables(self):
+        return self.unit.trainable_variables
+
+    def __call__(self, behaviors, context):
+        context = context[..., None, :]
+        x = behaviors[:, None] if len(context.shape) == 4 else behaviors
+        y, x = context + 0 * x, x + 0 * context
+        pairs = keras.ops.concatenate([x, y, x - y, x * y], axis=-1)
+        hidden = keras.ops.relu(keras.ops.matmul(pairs, self.unit.kernel) + self.unit.bias)
+        return self.unit.following_layers(hidden)
+
+
+@pytest.mark.parametrize("hidden_size", [8, 24])
+def test_per_pair_there_is_one_product_and_nothing_as_wide_as_an_input(hidden_size):
+    layer, width, behaviors, contexts = PairUnit(1, hidden_sizes=(hidden_size,)), 16, 128, 5
+    shapes = (1, behaviors, width), (1, contexts, width)
+    layer.build(*shapes)
+    function = tf.function(layer).get_concrete_function(*map(tf.TensorSpec, shapes))
+    pairs = behaviors * contexts
+    of_pairs = 2 * (width + 1) * hidden_size + 2 * hidden_size
+    of_contexts = 2 * 2 * width * hidden_size + 2 * width * hidden_size
+    assert graph_products(function.graph) == pairs * of_pairs + contexts * of_contexts
+    sizes = {math.prod(shape) for _, shape in output_shapes(function)}
+    assert pairs * hidden_size in sizes
+    assert not sizes & {pairs * width, pairs * (width + 1), pairs * 4 * width}
+
+
 def test_one_context_equals_a_single_candidate():
     layer, inputs = PairUnit(**ARGUMENTS), make_inputs()
     found = layer(*inputs.values())
@@ -52,6 +104,14 @@ def test_order_of_behaviors_moves_with_the_scores():
     expected = np.asarray(layer(*inputs.values()))[:, :, order]
     found = layer(inputs["behaviors"][:, order], inputs["context"])
     np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_no_contexts_give_no_scores():
+    inputs = make_inputs()
+    outputs, *_ = outputs_and_gradients(
+        PairUnit(**ARGUMENTS), {**inputs, "context": inputs["context"][:, :0]}
+    )
+    assert outputs.shape == (B, 0, T, U)
 
 
 @pytest.mark.parametrize("per_candidate", [True, False])

@@ -9,6 +9,8 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from ranking.training.stored_values import restore_values
+
 _PREFIX = "step-"
 _REMEDY = "Remove its folder, which leaves the checkpoint before it where there is one."
 
@@ -56,7 +58,7 @@ class Checkpoints:
         state = {"model": [variable.value for variable in model.variables]}
         if optimizer is not None:
             state["optimizer"] = [variable.value for variable in optimizer.variables]
-        self._checkpoint = tf.train.Checkpoint(**state)
+        self._state = state
 
     def save(self, progress: Progress) -> Path:
         """Writes the state of the run as it is now, then removes what is neither this checkpoint
@@ -65,7 +67,7 @@ class Checkpoints:
         partial = self.folder / f".partial-{final.name}"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        self._checkpoint.write(str(partial / "variables"))
+        tf.train.Checkpoint(**self._state).write(str(partial / "variables"))
         document = json.dumps(dataclasses.asdict(progress), indent=1)
         (partial / "progress.json").write_text(document, encoding="utf-8")
         shutil.rmtree(final, ignore_errors=True)
@@ -100,14 +102,12 @@ class Checkpoints:
     def _restore(self, step: int) -> Progress:
         path = self._path(step)
         try:
-            status = self._checkpoint.read(str(path / "variables"))
-            status.assert_existing_objects_matched()
-        except (tf.errors.OpError, AssertionError, ValueError, LookupError) as error:
+            restore_values(str(path / "variables"), self._state)
+        except (tf.errors.OpError, ValueError) as error:
             raise ValueError(
                 f"Checkpoint {path} is damaged, or of a run with other settings or another spec: "
                 f"{_first_line(error)}. {_REMEDY}"
             ) from error
-        status.expect_partial()
         return _read_progress(path)
 
     def _steps(self) -> list[int]:

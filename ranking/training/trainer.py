@@ -21,7 +21,7 @@ from ranking.training.evaluation import Evaluation
 from ranking.training.flat_batch import ScoreError
 from ranking.training.loop import TrainingLoop
 from ranking.training.optimizers import make_optimizer
-from ranking.training.run_folder import Run, started_document
+from ranking.training.run_folder import SETTINGS_FILE, Run, started_document
 from ranking.training.score_function import score_function
 from ranking.training.session_file import SessionFileWriter
 from ranking.training.split_evaluation import SplitEvaluation
@@ -115,8 +115,10 @@ class Trainer:
 
     def _restored(self) -> Progress:
         progress = self.checkpoints.restore_newest()
-        place = f"checkpoints; {self.run.folder} must be on storage that all machines share"
-        self.workers.check_same({"newest step": progress.step}, place)
+        self.workers.check_same(
+            {SETTINGS_FILE: self._written_settings(), "newest checkpoint": progress.step},
+            f"files in {self.run.folder}, which must be on storage that all machines share",
+        )
         if not progress.step:
             return Progress(sessions_per_batch=self.sessions_per_batch)
         if progress.sessions_per_batch != self.sessions_per_batch:
@@ -127,6 +129,10 @@ class Trainer:
                 "with --overwrite."
             )
         return progress
+
+    def _written_settings(self) -> str | None:
+        path = self.run.folder / SETTINGS_FILE
+        return path.read_text(encoding="utf-8") if path.exists() else None
 
     def _train_epoch(self, progress: Progress, observe: Observer) -> Progress:
         """Trains to the end of the epoch, or of the run where that comes first."""

@@ -114,6 +114,7 @@ def _digest(value: Any) -> int:
 
 
 def _reason(error: tf.errors.OpError) -> str:
-    """The line of TensorFlow's long story that says what happened."""
+    """The sentence of TensorFlow's long story that says what happened."""
     aborted = re.search(r"^Collective ops is aborted by: (.*)$", str(error.message), re.MULTILINE)
-    return aborted[1].strip(".: ") if aborted else plain_message(error)
+    told = aborted[1] if aborted else plain_message(error)
+    return told.split(". ")[0].strip(".: ")

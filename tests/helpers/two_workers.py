@@ -1,4 +1,4 @@
-"""The training program as two processes of this machine that train together."""
+"""A program as two processes of this machine that train together."""
 
 import json
 import os
@@ -13,14 +13,22 @@ _LONGEST = 300  # seconds; a worker that waits for another forever must not hold
 
 
 def run_two_workers(
-    flags: Sequence[str], *, dies: int | None = None, at_step: int = 0
+    flags: Sequence[str],
+    *,
+    dies: int | None = None,
+    at_step: int = 0,
+    module: str = "pipelines.train",
 ) -> list[tuple[int, str, str]]:
-    """Runs `pipelines.train` twice -> exit code, stdout and stderr of the chief and the other.
+    """Runs `module` twice -> exit code, stdout and stderr of the chief and the other.
 
     `dies` is the worker that is killed, by a signal it cannot see, after `at_step` steps.
     """
     addresses = [f"127.0.0.1:{port}" for port in _free_ports(2)]
-    workers = [_started(addresses, index, flags, at_step * (dies == index)) for index in range(2)]
+    modules = ["tests.helpers.dying_worker" if dies == index else module for index in range(2)]
+    workers = [
+        _started(addresses, index, [modules[index], *flags], at_step * (dies == index))
+        for index in range(2)
+    ]
     try:
         outputs = [worker.communicate(timeout=_LONGEST) for worker in workers]
     finally:
@@ -36,13 +44,12 @@ def tf_config(addresses: Sequence[str], index: int) -> str:
 
 
 def _started(
-    addresses: Sequence[str], index: int, flags: Sequence[str], dies_at: int
+    addresses: Sequence[str], index: int, arguments: Sequence[str], dies_at: int
 ) -> subprocess.Popen[str]:
     threads = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
     environment = os.environ | threads | {"TF_CONFIG": tf_config(addresses, index)}
-    module = "tests.helpers.dying_worker" if dies_at else "pipelines.train"
     return subprocess.Popen(
-        [sys.executable, "-m", module, *flags],
+        [sys.executable, "-m", *arguments],
         cwd=ROOT,
         env=environment | {"DIES_AT_STEP": str(dies_at)},
         stdout=subprocess.PIPE,

@@ -7,6 +7,8 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from ranking.features.flush import flush_content, flush_names
+
 
 @contextlib.contextmanager
 def unpublished_folder(base: Path) -> Iterator[Path]:
@@ -39,11 +41,14 @@ def publish(folder: Path) -> Path:
     Returns:
         The folder under its new name, a number above all others beside it.
     """
+    flush_content(folder)
     while True:
         version = folder.parent / str(_next_version(folder.parent))
         try:
             # Several exports may end at once; a folder with content is never replaced.
-            return folder.rename(version)
+            published = folder.rename(version)
+            flush_names(folder.parent)
+            return published
         except OSError:
             if not version.exists():
                 raise

@@ -4,11 +4,15 @@ import dataclasses
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
 
+from ranking.features.flush import flush_content, flush_names
+from ranking.training.origin import check_origin, write_origin
 from ranking.training.stored_values import restore_values
 
 _PREFIX = "step-"
@@ -47,14 +51,27 @@ class Checkpoints:
     """The checkpoints in `folder`: the newest, and the best on validation.
 
     A checkpoint is a folder `step-00001200` with the weights, the optimizer's slots, the states of
-    the random generators (all in `variables`) and `progress.json`. It is written under another name
-    and renamed once whole, so a killed run leaves none that is half written.
+    the random generators (all in `variables`), `progress.json`, and `run.json`, which says what run
+    it is of. It is written under another name, flushed to the disk and renamed once whole, so that
+    neither a killed run nor a power loss leaves one that is half written.
+
+    Args:
+        folder: Where they are.
+        model: What is saved and restored.
+        optimizer: Its optimizer; `None` where the run does not go on.
+        origin: What the run is (`Run.origin`). A checkpoint of another is refused.
     """
 
     def __init__(
-        self, folder: Path, model: keras.Model, optimizer: keras.optimizers.Optimizer | None = None
+        self,
+        folder: Path,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer | None = None,
+        *,
+        origin: Mapping[str, Any],
     ) -> None:
         self.folder = folder
+        self._origin = dict(origin)
         state = {"model": [variable.value for variable in model.variables]}
         if optimizer is not None:
             state["optimizer"] = [variable.value for variable in optimizer.variables]
@@ -70,8 +87,11 @@ class Checkpoints:
         tf.train.Checkpoint(**self._state).write(str(partial / "variables"))
         document = json.dumps(dataclasses.asdict(progress), indent=1)
         (partial / "progress.json").write_text(document, encoding="utf-8")
+        write_origin(partial, self._origin)
+        flush_content(partial)
         shutil.rmtree(final, ignore_errors=True)
         os.replace(partial, final)
+        flush_names(self.folder)  # before those that it replaces go
         for step in self._steps():
             if step not in (progress.step, progress.best_step):
                 shutil.rmtree(self._path(step))
@@ -81,7 +101,7 @@ class Checkpoints:
         """Restores the newest checkpoint -> its progress; a fresh `Progress` where there is none.
 
         Raises:
-            ValueError: If the checkpoint is damaged or another model's.
+            ValueError: If the checkpoint is damaged or another run's.
         """
         steps = self._steps()
         return self._restore(steps[-1]) if steps else Progress()
@@ -90,7 +110,7 @@ class Checkpoints:
         """Restores the best checkpoint on validation -> the newest progress.
 
         Raises:
-            ValueError: If there is no checkpoint, or it is damaged or another model's.
+            ValueError: If there is no checkpoint, or it is damaged or another run's.
         """
         steps = self._steps()
         if not steps:
@@ -101,6 +121,7 @@ class Checkpoints:
 
     def _restore(self, step: int) -> Progress:
         path = self._path(step)
+        check_origin(path, self._origin)
         try:
             restore_values(str(path / "variables"), self._state)
         except (tf.errors.OpError, ValueError) as error:

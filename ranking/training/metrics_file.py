@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ranking.features.flush import flush_content, flush_names
+
 
 def write_metrics(path: Path | str, metrics: Mapping[str, Any]) -> None:
     """Writes nested metrics as JSON with sorted keys; what is not a finite number becomes null.
@@ -18,7 +20,9 @@ def write_metrics(path: Path | str, metrics: Mapping[str, Any]) -> None:
     text = json.dumps(_plain(metrics), indent=2, sort_keys=True, allow_nan=False) + "\n"
     partial = path.with_name(f".partial-{path.name}")
     partial.write_text(text, encoding="utf-8")
+    flush_content(partial)
     os.replace(partial, path)
+    flush_names(path.parent)
 
 
 def read_metrics(path: Path | str) -> dict[str, Any]:

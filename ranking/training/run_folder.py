@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ranking.features.flush import flush_content, flush_names
 from ranking.features.prepared_data import MANIFEST_FILE, PreparedData, file_sha256
 from ranking.features.spec import FeatureSpec
 from ranking.features.spec_reader import read_spec
@@ -16,6 +17,7 @@ from ranking.features.whole_folder import whole_folder
 from ranking.models.catalog import model_entry
 from ranking.settings_parser import SettingsError
 from ranking.training.checkpoints import checkpoint_steps
+from ranking.training.differences import differences
 from ranking.training.settings import TrainingSettings
 
 SETTINGS_FILE = "settings.json"
@@ -63,6 +65,11 @@ class Run:
         """The file that says a run is finished."""
         return self.folder / METRICS_FILE
 
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What a checkpoint says of its run; prepared data may lie elsewhere later."""
+        return {name: value for name, value in self.document().items() if name != "data"}
+
     def document(self) -> dict[str, Any]:
         """What `settings.json` holds."""
         return {
@@ -94,6 +101,8 @@ def start_run(run: Run, data: PreparedData, *, overwrite: bool = False) -> bool:
         (partial / SPEC_FILE).write_text(run.spec.to_json(), encoding="utf-8")
         document = json.dumps(started_document(run, data), indent=1)
         (partial / SETTINGS_FILE).write_text(document, encoding="utf-8")
+        flush_content(partial)  # No checkpoint is worth anything without.
+    flush_names(run.folder.parent)
     return False
 
 
@@ -151,28 +160,14 @@ def _check_continues(run: Run, data: PreparedData) -> None:
     remedy = "Choose another --out, or add --overwrite to replace it."
     if run.metrics_path.exists():
         raise ValueError(f"{run.folder} already holds a finished run. {remedy}")
-    found = _flat(_read_settings(run.folder))
-    wanted = _flat(json.loads(json.dumps(started_document(run, data))))
-    different = sorted(
-        name
-        for name in found.keys() | wanted.keys()
-        if found.get(name) != wanted.get(name) and not name.startswith("versions.")
-    )
+    names = differences(_read_settings(run.folder), started_document(run, data))
+    different = [name for name in names if not name.startswith("versions.")]
     if different:
         raise ValueError(
             f"{run.folder} holds an unfinished run with other settings or data. Different: "
             f"{', '.join(different)}. {remedy}"
         )
     open_run(run.folder)  # Raises where the spec was changed meanwhile.
-
-
-def _flat(document: dict[str, Any]) -> dict[str, Any]:
-    """A document with the members of its parts by `part.member`."""
-    flat: dict[str, Any] = {}
-    for name, value in document.items():
-        parts = value.items() if isinstance(value, dict) else ()
-        flat |= {f"{name}.{member}": each for member, each in parts} or {name: value}
-    return flat
 
 
 def _read_settings(folder: Path) -> dict[str, Any]:

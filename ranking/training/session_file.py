@@ -12,6 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ranking.features.flush import flush_content
+
 Column: TypeAlias = pa.Array | npt.NDArray[Any]
 
 _DOCUMENT = b"ranking"
@@ -51,6 +53,7 @@ class SessionFileWriter:
             if self._writer is not None:
                 self._writer.close()
                 if error is None:
+                    flush_content(self._temporary)
                     self._temporary.replace(self.path)
         finally:
             self._temporary.unlink(missing_ok=True)

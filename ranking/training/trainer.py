@@ -18,6 +18,7 @@ from ranking.models.networks import RankingNetworks
 from ranking.training.checkpoints import Checkpoints, Progress
 from ranking.training.divergence import DivergenceError
 from ranking.training.evaluation import Evaluation
+from ranking.training.finite_values import is_finite
 from ranking.training.flat_batch import ScoreError
 from ranking.training.loop import TrainingLoop
 from ranking.training.optimizers import make_optimizer
@@ -76,7 +77,9 @@ class Trainer:
             self.total_steps = planned_steps if max_steps is None else min(planned_steps, max_steps)
             optimizer = make_optimizer(run.training, self.networks.training, planned_steps)
             self.loop = TrainingLoop(self.networks, optimizer, strategy, xla=run.training.xla)
-            self.checkpoints = Checkpoints(run.checkpoints, self.networks.training, optimizer)
+            self.checkpoints = Checkpoints(
+                run.checkpoints, self.networks.training, optimizer, origin=run.origin
+            )
         self.replicas = strategy.num_replicas_in_sync
         self._score = score_function(self.networks)
         self._evaluations: dict[str, SplitEvaluation] = {}
@@ -179,7 +182,7 @@ class Trainer:
 
     def _check_weights(self, step: int) -> None:
         for weight in self.networks.training.trainable_variables:
-            if not bool(tf.reduce_all(tf.math.is_finite(weight.value))):
+            if not is_finite(weight.value):
                 what = f"a NaN or infinite number in `{weight.path}` after step {step}"
                 raise DivergenceError(what, self.run.training)
 
@@ -325,9 +328,9 @@ def load_networks(run: Run) -> RankingNetworks:
     """A trained run -> its networks with the best weights.
 
     Raises:
-        ValueError: If the run holds no checkpoint, or one of another model.
+        ValueError: If the run holds no checkpoint, or one of another run.
     """
     keras.config.set_dtype_policy(run.training.precision)
     networks = build(run.model, run.spec, run.model_settings)
-    Checkpoints(run.checkpoints, networks.training).restore_best()
+    Checkpoints(run.checkpoints, networks.training, origin=run.origin).restore_best()
     return networks

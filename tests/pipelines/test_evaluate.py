@@ -51,10 +51,13 @@ def run(tmp_path_factory):
         spec=data.spec,
     )
     start_run(run, data)
-    Checkpoints(run.checkpoints, build("dnn", run.spec, run.model_settings).training).save(
-        Progress()
-    )
+    _save_untrained(run)
     return open_run(run.folder)
+
+
+def _save_untrained(run):
+    model = build(run.model, run.spec, run.model_settings).training
+    Checkpoints(run.checkpoints, model, origin=run.origin).save(Progress())
 
 
 def _evaluated(run, data, split="test"):
@@ -134,15 +137,32 @@ def _flip(content):
     return content[:middle] + bytes([content[middle] ^ 0xFF]) + content[middle + 1 :]
 
 
-def _other_specs_checkpoint(folder):
-    """Puts the checkpoint of a run on other data in place of the run's own."""
-    data = small_data(folder / "other_data", train=5, test=5)
-    other = small_run(folder / "other", data)
-    start_run(other, data)
-    model = build(other.model, other.spec, other.model_settings).training
-    Checkpoints(other.checkpoints, model).save(Progress())
+def _put_checkpoint_of(other, folder):
+    """Puts an untrained checkpoint of another run in place of the run's own."""
+    _save_untrained(other)
     shutil.rmtree(folder / "run" / "checkpoints")
     shutil.move(other.checkpoints, folder / "run" / "checkpoints")
+
+
+def _other_specs_checkpoint(folder):
+    data = small_data(folder / "other_data", train=5, test=5)
+    _put_checkpoint_of(small_run(folder / "other", data), folder)
+
+
+def _other_statistics_checkpoint(folder):
+    """All shapes are those of the run."""
+    data = _prepared(folder / "other_data", 97, seed=7)
+    run = open_run(folder / "run")
+    assert {t.name: t.rows for t in data.spec.tables.values()} == {
+        t.name: t.rows for t in run.spec.tables.values()
+    }
+    other = dataclasses.replace(run, folder=folder / "other", spec=data.spec)
+    _put_checkpoint_of(other, folder)
+
+
+def _checkpoint_without_origin(folder):
+    _other_specs_checkpoint(folder)
+    (folder / CHECKPOINT / "run.json").unlink()
 
 
 CHECKPOINT = "run/checkpoints/step-00000000"
@@ -172,7 +192,12 @@ CHECKPOINT = "run/checkpoints/step-00000000"
             lambda at: _change(at / CHECKPOINT / "variables.index", lambda old: old[:9]),
             "step-00000000 is damaged, or of a run with other settings or another spec: ",
         ),
-        (_other_specs_checkpoint, "step-00000000 is damaged, or of a run with other settings or "),
+        (_other_specs_checkpoint, "step-00000000 must be of the run whose folder it is in. Rece"),
+        (_other_statistics_checkpoint, 'one of a run with another spec_fingerprint ("'),
+        (
+            _checkpoint_without_origin,
+            "step-00000000 is damaged, or of a run with other settings or ",
+        ),
     ],
 )
 def test_bad_input_is_one_clear_error(run_main, tmp_path, damage, message):

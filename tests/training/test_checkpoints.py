@@ -1,6 +1,10 @@
 """Checkpoints: whole or absent, everything or an error."""
 
+import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,6 +14,8 @@ from ranking.training.checkpoints import Checkpoints, Progress, checkpoint_steps
 from ranking.training.optimizers import make_optimizer
 from ranking.training.settings import TrainingSettings
 from tests.helpers.weights import numbers
+
+ORIGIN = {"model": "dnn", "spec_fingerprint": "5e1f", "training_settings": {"epochs": 2}}
 
 
 def _model(width: int = 5) -> keras.Model:
@@ -24,7 +30,7 @@ def _trained(folder: Path, steps: int = 3):
     for _ in range(steps):
         optimizer.apply([weight * 0.1 + 1.0 for weight in model.trainable_variables])
         model(np.ones((2, 3)), training=True)
-    return model, optimizer, Checkpoints(folder, model, optimizer)
+    return model, optimizer, Checkpoints(folder, model, optimizer, origin=ORIGIN)
 
 
 def _values(model: keras.Model, optimizer) -> list[np.ndarray]:
@@ -64,7 +70,7 @@ def test_networks_alone_can_be_restored(tmp_path: Path) -> None:
     model, _, checkpoints = _trained(tmp_path)
     checkpoints.save(Progress(step=3))
     other = _model()
-    Checkpoints(tmp_path, other).restore_best()
+    Checkpoints(tmp_path, other, origin=ORIGIN).restore_best()
     for saved, restored in zip(numbers(model.weights), numbers(other.weights), strict=True):
         np.testing.assert_array_equal(saved, restored)
 
@@ -89,7 +95,7 @@ def test_another_models_checkpoint_is_refused(tmp_path: Path) -> None:
     *_, checkpoints = _trained(tmp_path)
     checkpoints.save(Progress(step=1))
     with pytest.raises(ValueError, match="is damaged, or of a run with other settings or another"):
-        Checkpoints(tmp_path, _model(width=7)).restore_newest()
+        Checkpoints(tmp_path, _model(width=7), origin=ORIGIN).restore_newest()
 
 
 @pytest.mark.parametrize("file", ["variables.index", "variables.data-00000-of-00001"])
@@ -127,3 +133,89 @@ def test_other_folders_are_left_alone(tmp_path: Path) -> None:
         checkpoints.save(Progress(step=step))
     assert checkpoint_steps(tmp_path) == [2]
     assert (tmp_path / "step-00000009.backup").is_dir()
+
+
+def _copied(tmp_path: Path, **changes: object) -> Checkpoints:
+    """The checkpoints of a run that `changes` set apart from the one whose checkpoint is there."""
+    model, optimizer, checkpoints = _trained(tmp_path)
+    checkpoints.save(Progress(step=1))
+    return Checkpoints(tmp_path, model, optimizer, origin=ORIGIN | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"model": "din"},
+            r'must be of the run .* of a run with another model \("dnn"\)\. Put the',
+        ),
+        ({"spec_fingerprint": "77aa"}, r'of a run with another spec_fingerprint \("5e1f"\)\. Put'),
+        (
+            {"training_settings": {"epochs": 3}, "spec_fingerprint": "77aa"},
+            r'of a run with another spec_fingerprint \("5e1f"\), training_settings\.epochs \(2\)\.',
+        ),
+    ],
+)
+def test_a_checkpoint_of_another_run_with_equal_shapes_is_refused(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    checkpoints = _copied(tmp_path, **changes)
+    for restore in (checkpoints.restore_newest, checkpoints.restore_best):
+        with pytest.raises(ValueError, match=message):
+            restore()
+
+
+def test_settings_that_came_later_are_no_difference(tmp_path: Path) -> None:
+    later = _copied(tmp_path, training_settings={"epochs": 2, "clip_norm": 1.0}, warm_start=None)
+    assert later.restore_newest().step == 1
+
+
+def test_a_checkpoint_that_does_not_say_its_run_is_taken(tmp_path: Path) -> None:
+    """Earlier versions wrote no `run.json`."""
+    checkpoints = _copied(tmp_path, spec_fingerprint="77aa")
+    (tmp_path / "step-00000001" / "run.json").unlink()
+    assert checkpoints.restore_best().step == 1
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "3"])
+def test_a_damaged_origin_is_refused(tmp_path: Path, text: str) -> None:
+    checkpoints = _copied(tmp_path)
+    (tmp_path / "step-00000001" / "run.json").write_text(text, encoding="utf-8")
+    with pytest.raises(
+        ValueError, match=r"step-00000001 is damaged: run\.json: .*\. Put the run's"
+    ):
+        checkpoints.restore_newest()
+
+
+def test_a_checkpoint_is_on_the_disk_before_it_has_its_name_and_older_ones_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    *_, checkpoints = _trained(tmp_path)
+    checkpoints.save(Progress(step=1))
+    events: list[str] = []
+    for module, name in ((os, "fsync"), (os, "replace"), (shutil, "rmtree")):
+        monkeypatch.setattr(module, name, _recorded(name, getattr(module, name), events))
+    checkpoints.save(Progress(step=2))
+    files = ["progress.json", "run.json", "variables.data-00000-of-00001", "variables.index"]
+    start = events.index("rmtree step-00000002") - len(files) - 1
+    assert sorted(events[start:][: len(files)]) == [f"fsync {file}" for file in files]
+    assert events[start + len(files) :] == [
+        "fsync .partial-step-00000002",
+        "rmtree step-00000002",  # which is not there
+        "replace .partial-step-00000002",
+        f"fsync {tmp_path.name}",
+        "rmtree step-00000001",
+    ]
+
+
+def _recorded(name: str, function: Callable[..., Any], events: list[str]) -> Callable[..., Any]:
+    def recorded(path: Any, *arguments: Any, **options: Any) -> Any:
+        events.append(f"{name} {_name(path)}")
+        return function(path, *arguments, **options)
+
+    return recorded
+
+
+def _name(path: int | str | Path) -> str:
+    """The name of a path, or of the file that a descriptor stands for."""
+    return Path(os.readlink(f"/proc/self/fd/{path}") if isinstance(path, int) else str(path)).name

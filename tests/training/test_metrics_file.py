@@ -40,3 +40,13 @@ def test_a_damaged_file_is_one_clear_error(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
         read_metrics(path)
+
+
+def test_a_file_that_the_disk_does_not_take_does_not_appear(tmp_path, monkeypatch):
+    def fsync(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ranking.features.flush.os.fsync", fsync)
+    with pytest.raises(OSError, match="No space left"):
+        write_metrics(tmp_path / "metrics.json", {"a": 1})
+    assert not (tmp_path / "metrics.json").exists()

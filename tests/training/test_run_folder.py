@@ -160,3 +160,15 @@ def test_settings_that_are_none_are_one_clear_error(
     (run.folder / "settings.json").write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=r"settings\.json"):
         open_run(run.folder)
+
+
+def test_a_run_that_the_disk_does_not_take_does_not_appear(
+    run: Run, data: PreparedData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fsync(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ranking.features.flush.os.fsync", fsync)
+    with pytest.raises(OSError, match="No space left"):
+        start_run(run, data)
+    assert list(run.folder.parent.iterdir()) == []

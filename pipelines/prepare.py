@@ -13,6 +13,11 @@ Examples:
     python -m pipelines.prepare --source=parquet --spec=my_spec.yaml --input=logs/ \
         --data=data/mine --option=layout=impressions --workers=4
 
+  The same on a cluster, by Apache Beam; docs/preparation.md says what else it takes:
+    python -m pipelines.prepare --source=parquet --spec=my_spec.yaml --input=/shared/logs \
+        --data=/shared/mine --runner=beam --beam_option=runner=FlinkRunner \
+        --beam_option=flink_master=flink:8081
+
   A stress test, where a third of the global labels are coins:
     python -m pipelines.prepare --source=simulator --spec=feature_specs/demo.yaml \
         --data=data/corrupted --global_label_noise=0.33
@@ -22,6 +27,7 @@ Examples:
         --input=new_logs/ --data=data/new
 """
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +43,7 @@ from ranking.sources.catalog import SOURCES, open_source
 
 if TYPE_CHECKING:
     from ranking.features.manifest import SplitManifest
+    from ranking.features.preparation_passes import PreparationPasses
     from ranking.features.prepared_data import PreparedData
 
 FLAGS = flags.FLAGS
@@ -56,6 +63,17 @@ def _define_flags() -> None:
     flags.DEFINE_integer(
         "workers", 1, "Processes that encode. The result does not depend on it.", lower_bound=1
     )
+    flags.DEFINE_enum(
+        "runner",
+        "local",
+        ["local", "beam"],
+        "Who passes over the sessions: this machine, or Apache Beam. The result is the same.",
+    )
+    flags.DEFINE_multi_string(
+        "beam_option",
+        [],
+        "An option of Beam, such as runner=FlinkRunner; without, it is in this process. Repeatable.",
+    )
     flags.DEFINE_float(
         "global_label_noise",
         0.0,
@@ -70,7 +88,6 @@ def _define_flags() -> None:
 def main() -> None:
     """Prepares the data and prints a table of its splits."""
     # Imported here: TensorFlow takes seconds, `--help` and the encoding processes do not need it.
-    from ranking.features.local_passes import LocalPasses
     from ranking.features.preparation import prepare
     from ranking.features.prepared_data import MANIFEST_FILE
     from ranking.features.spec_reader import read_spec
@@ -78,6 +95,7 @@ def main() -> None:
 
     spec = read_spec(FLAGS.spec)
     options = read_options(FLAGS.option)
+    passes = _passes()
     check_free(Path(FLAGS.data), overwrite=FLAGS.overwrite, mark=MANIFEST_FILE)
     with PreparationProgress(Console(stderr=True)) as progress:
         progress.open(FLAGS.source)
@@ -89,13 +107,42 @@ def main() -> None:
             source_name=FLAGS.source,
             spec_folder=Path(FLAGS.spec).parent,
             shards=FLAGS.shards,
-            passes=LocalPasses(FLAGS.workers),
+            passes=passes,
             seed=FLAGS.seed,
             overwrite=FLAGS.overwrite,
             progress=progress.advance,
             global_label_noise=FLAGS.global_label_noise,
         )
     _print_summary(Console(), data)
+
+
+def _passes() -> "PreparationPasses":
+    from ranking.features.local_passes import LocalPasses
+
+    if FLAGS.runner == "local":
+        if FLAGS.beam_option:
+            raise ValueError(
+                "`--beam_option` needs --runner=beam. Received: "
+                f"--beam_option={FLAGS.beam_option[0]} with --runner=local"
+            )
+        return LocalPasses(FLAGS.workers)
+    if FLAGS["workers"].present:
+        raise ValueError(
+            "`--workers` counts processes of --runner=local; say direct_num_workers or the like by "
+            f"--beam_option instead. Received: --workers={FLAGS.workers} with --runner=beam"
+        )
+    try:
+        # Beam says which packages of some cloud it did not find.
+        logging.disable(logging.WARNING)
+        from pipelines.beam_passes import BeamPasses
+    except ImportError as error:
+        raise ValueError(
+            f"`--runner=beam` needs Apache Beam, which cannot be imported ({error}). Install it: "
+            "pip install --editable '.[beam]'"
+        ) from error
+    finally:
+        logging.disable(logging.NOTSET)
+    return BeamPasses([f"--{option}" for option in FLAGS.beam_option])
 
 
 def read_options(written: Sequence[str]) -> dict[str, str]:

@@ -68,7 +68,7 @@ RULES = {
         {"ranking.export", "ranking.models", "ranking.layers", "ranking.features"},
     ),
     "pipelines": (
-        {"absl", "matplotlib", "numpy", "rich", "sklearn"},
+        {"absl", "apache_beam", "matplotlib", "numpy", "rich", "sklearn"},
         {"pipelines", "ranking"},
     ),
     "tools": (

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from ranking.features.batch_bytes import batch_bytes, batch_of_bytes
 from ranking.features.global_labels import GlobalLabels
 from ranking.features.record_encoding import RecordEncoder
 from ranking.features.session_columns import cut_columns, session_columns, with_columns
@@ -87,18 +88,16 @@ class EncodingPool:
             OSError: If a worker was killed.
         """
         if self._pool is None:
-            for first_session, batch in _tasks(batches):
+            for first_session, batch in small_batches(batches):
                 columns = self._global_columns(batch, global_labels)
                 yield encode_sessions(self._encoder, batch, where, first_session, columns)
             return
         pending: collections.deque[Future[EncodedSessions]] = collections.deque()
         try:
-            for first_session, batch in _tasks(batches):
-                # A pickled slice would carry the whole batch; a serialized one does not.
-                serialized = (batch.schema, batch.serialize())
+            for first_session, batch in small_batches(batches):
                 # Looked up here, so that not every worker needs all keys of the split.
                 columns = self._global_columns(batch, global_labels)
-                task = (serialized, where, first_session, columns)
+                task = (batch_bytes(batch), where, first_session, columns)
                 pending.append(self._pool.submit(_encode_serialized, *task))
                 if len(pending) > _TASKS_AHEAD * self._workers:
                     yield pending.popleft().result()
@@ -150,18 +149,17 @@ def _make_encoder(spec: FeatureSpec, vocabulary_folder: Path) -> None:
 
 
 def _encode_serialized(
-    serialized: tuple[pa.Schema, pa.Buffer],
+    content: bytes,
     where: str,
     first_session: int,
     global_columns: Mapping[str, pa.Array],
 ) -> EncodedSessions:
-    schema, content = serialized
-    batch = pa.ipc.read_record_batch(content, schema)
+    batch = batch_of_bytes(content)
     return encode_sessions(_encoders[0], batch, where, first_session, global_columns)
 
 
-def _tasks(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Small slices of batches and the number of the first session of each."""
+def small_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Maps batches to slices of at most 1024 sessions, each with the number of its first."""
     first_session = 0
     for batch in batches:
         for start in range(0, batch.num_rows, _SESSIONS_PER_TASK):

@@ -39,7 +39,9 @@ class LocalPasses:
         self._seen: dict[str, int] = {}  # Sessions of the splits that were passed over before.
         self._labels: dict[str, GlobalLabels] = {}
 
-    def learn(self, job: PreparationJob, learner: FeatureLearner, spec: FeatureSpec) -> None:
+    def learn(
+        self, job: PreparationJob, learner: FeatureLearner, spec: FeatureSpec, folder: Path
+    ) -> None:
         """Shows the learner the training split, whose global labels come with it."""
         self._labels["train"] = GlobalLabels(spec)
         self._seen["train"] = 0

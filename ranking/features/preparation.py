@@ -5,7 +5,12 @@ from pathlib import Path
 
 from ranking.features.local_passes import LocalPasses
 from ranking.features.manifest import Manifest, SplitManifest
-from ranking.features.preparation_passes import PreparationJob, PreparationPasses, Progress
+from ranking.features.preparation_passes import (
+    PreparationJob,
+    PreparationPasses,
+    Progress,
+    no_progress,
+)
 from ranking.features.prepared_data import (
     MANIFEST_FILE,
     SPEC_FILE,
@@ -68,13 +73,13 @@ def prepare(
     _check_noise(spec, global_label_noise)
     passes = LocalPasses() if passes is None else passes
     job = PreparationJob(
-        source, source_name, shards, seed, global_label_noise, progress or _no_progress
+        source, source_name, shards, seed, global_label_noise, progress or no_progress
     )
     with whole_folder(Path(folder), overwrite=overwrite, mark=MANIFEST_FILE) as temporary:
         learner = FeatureLearner(spec, Path(spec_folder))
         if learner.needs_sessions:
             _check_training_split(job, spec)
-            passes.learn(job, learner, spec)
+            passes.learn(job, learner, spec, temporary)
         resolved = learner.resolve(temporary / VOCABULARY_FOLDER)
         (temporary / SPEC_FILE).write_text(resolved.to_json() + "\n", encoding="utf-8")
         splits = passes.write(job, temporary, resolved)
@@ -117,7 +122,3 @@ def _check_noise(spec: FeatureSpec, noise: float) -> None:
             f"`global_label_noise` must be 0 for spec `{spec.name}`, which has no global labels. "
             f"Received: global_label_noise={noise}. Add `global: {{window: day}}` to its `labels`."
         )
-
-
-def _no_progress(stage: str, split: str, sessions: int) -> None:
-    pass

@@ -53,8 +53,16 @@ class PreparationJob:
 class PreparationPasses(Protocol):
     """The passes over a source. What comes out does not depend on who makes them."""
 
-    def learn(self, job: PreparationJob, learner: FeatureLearner, spec: FeatureSpec) -> None:
+    def learn(
+        self, job: PreparationJob, learner: FeatureLearner, spec: FeatureSpec, folder: Path
+    ) -> None:
         """Shows the learner the training split.
+
+        Args:
+            job: What is prepared.
+            learner: What learns.
+            spec: The spec, not resolved.
+            folder: The folder to make, for what need be kept between steps.
 
         Raises:
             RecordError: If a session breaks a rule.
@@ -74,6 +82,10 @@ class PreparationPasses(Protocol):
             RecordError: If a session breaks a rule.
             ValueError: If a split had other sessions in an earlier pass.
         """
+
+
+def no_progress(stage: str, split: str, sessions: int) -> None:
+    """Tells nobody."""
 
 
 def check_same_sessions(job: PreparationJob, split: str, first: int, last: int) -> None:

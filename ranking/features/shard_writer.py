@@ -1,6 +1,7 @@
 """Records to the shards of one split."""
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import tensorflow as tf
@@ -53,6 +54,18 @@ class ShardWriter:
 def unfinished_shard(folder: Path, name: str, number: int) -> Path:
     """Where shard `number` is until all of the split are written."""
     return folder / f"{name}.unfinished-{number:05}"
+
+
+def write_shard(path: Path, records: Iterable[bytes]) -> int:
+    """Writes a whole shard, which appears when it is whole -> its number of records."""
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+    count = 0
+    with tf.io.TFRecordWriter(str(temporary)) as writer:
+        for record in records:
+            writer.write(record)
+            count += 1
+    temporary.replace(path)
+    return count
 
 
 def finished_shards(folder: Path, name: str, sessions: Sequence[int]) -> tuple[Shard, ...]:

@@ -51,18 +51,20 @@ def open_parquet(
         _refuse_split_options(chosen, path, files_of)
         rows.check([file for files in files_of.values() for file in files])
         splits = {name: _reader(rows, files) for name, files in files_of.items()}
+        parts = {name: _parts(rows, files) for name, files in files_of.items()}
         counts = {f"{name}_files": len(files) for name, files in files_of.items()}
-        return SessionSource(splits, False, described | {"split": "given"} | counts)
+        return SessionSource(splits, False, described | {"split": "given"} | counts, parts)
     files = find_files(path)
     rows.check(files)
     splitting, how = _split(rows, files, chosen, seed)
-    splits = {
-        name: _reader(rows, files, splitting, part)
-        for part, name in enumerate(SPLITS)
-        if splitting.sessions[part]
-    }
+    splits, parts = {}, {}
+    for number, name in enumerate(SPLITS):
+        if splitting.sessions[number]:
+            splits[name] = _reader(rows, files, splitting, number)
+            parts[name] = _parts(rows, files, splitting, number)
     counts = {f"{name}_sessions": splitting.sessions[SPLITS.index(name)] for name in splits}
-    return SessionSource(splits, False, described | {"files": len(files)} | how | counts)
+    described |= {"files": len(files)} | how | counts
+    return SessionSource(splits, False, described, parts)
 
 
 _LAYOUTS = ("sessions", "impressions")
@@ -107,6 +109,14 @@ def _reader(
                 yield batch
 
     return read
+
+
+def _parts(
+    rows: _Rows, files: Sequence[Path], splitting: Splitting | None = None, part: int = 0
+) -> list[Callable[[], Iterator[pa.RecordBatch]]]:
+    """One reader per file, or one in all where a session may reach from file to file."""
+    groups = [files] if rows.layout == "impressions" else [[file] for file in files]
+    return [_reader(rows, group, splitting, part) for group in groups]
 
 
 def _split(

@@ -134,6 +134,8 @@ def test_the_table_says_what_global_labels_add(run: Run, tmp_path: Path) -> None
         (["--option=a=1", "--option=a=2"], "error: `--option` must name an option once. Received"),
         (["--option=layuot=sessions"], "has no option `layuot`. Did you mean `layout`"),
         (["--input=nowhere"], "nowhere"),
+        (["--beam_option=runner=DirectRunner"], "error: `--beam_option` needs --runner=beam."),
+        (["--runner=beam", "--workers=2"], "error: `--workers` counts processes of --runner=local"),
     ],
 )
 def test_a_mistake_is_one_line(
@@ -222,6 +224,14 @@ def test_a_data_folder_that_cannot_be_is_one_line(
 
 def test_option_values_may_hold_an_equals_sign() -> None:
     assert program.read_options(["a=1", "b=x=y", "c="]) == {"a": "1", "b": "x=y", "c": ""}
+
+
+def test_beam_that_is_not_installed_is_one_line(
+    run: Run, logs: Sequence[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pipelines.beam_passes", None)
+    message = "error: `--runner=beam` needs Apache Beam, which cannot be imported"
+    assert_one_error(run(*logs, "--runner=beam"), message, tmp_path / "data")
 
 
 def test_help_shows_examples_without_starting_tensorflow() -> None:

@@ -55,11 +55,11 @@ def edge_sessions(spec: FeatureSpec, raw: Mapping[str, np.ndarray]) -> Iterator[
     no_behaviors = {"behaviors_length": np.zeros_like(raw["behaviors_length"])}
     one_candidate = {"candidates_length": np.ones_like(raw["candidates_length"])}
     yield {**raw, **no_behaviors}
-    yield {**raw, **_resized(spec, BEHAVIORS, raw, _first), **no_behaviors}
+    yield {**raw, **_narrowed(spec, BEHAVIORS, raw, 1), **no_behaviors}
     yield {**raw, **_too_many_behaviors(spec, raw)}
     yield {**raw, **{key: _unknown(raw[key]) for key in _id_keys(spec)}}
     yield {**raw, **one_candidate}
-    yield {**raw, **_resized(spec, CANDIDATES, raw, _first), **one_candidate}
+    yield {**raw, **_narrowed(spec, CANDIDATES, raw, 1), **one_candidate}
 
 
 def _recorded_sessions(data: PreparedData) -> Iterator[tuple[np.ndarray, Request]]:
@@ -68,11 +68,26 @@ def _recorded_sessions(data: PreparedData) -> Iterator[tuple[np.ndarray, Request
     if split is None:
         return
     keys = tuple(raw_signature(data.spec, _SECTIONS))
-    records = tf.data.TFRecordDataset([str(path) for path in data.files(split)])
+    files = [str(path) for path in data.files(split)]
     values = RecordValues(data.spec, data.vocabulary_folder)
-    for record in records.take(_SESSIONS).batch(1):
-        raw = values.raw_batch(record)
-        yield record.numpy(), {key: raw[key].numpy() for key in keys}
+    for records in tf.data.TFRecordDataset(files).take(_SESSIONS).batch(_SESSIONS):
+        raw = values.raw_batch(records)
+        batch = {key: raw[key].numpy() for key in keys}
+        for row, record in enumerate(records.numpy()):
+            yield np.array([record], object), _alone(data.spec, batch, row)
+
+
+def _alone(spec: FeatureSpec, batch: Mapping[str, np.ndarray], row: int) -> Request:
+    """A row of a batch as a batch of its own, without the slots that only other rows fill."""
+    request = {key: value[[row]] for key, value in batch.items()}
+    for section in (BEHAVIORS, CANDIDATES):
+        width = max(int(request[f"{section}_length"][0]), 1)
+        request |= _narrowed(spec, section, request, width)
+    for field in spec.fields:
+        if field.kind == "ids" and field.key in request:
+            width = max(int(request[field.length_key].max()), 1)
+            request[field.key] = request[field.key][..., :width]
+    return request
 
 
 def _too_many_behaviors(spec: FeatureSpec, raw: Mapping[str, np.ndarray]) -> Request:
@@ -85,6 +100,17 @@ def _too_many_behaviors(spec: FeatureSpec, raw: Mapping[str, np.ndarray]) -> Req
     return {**repeated, "behaviors_length": np.full_like(raw["behaviors_length"], length * times)}
 
 
+def _narrowed(
+    spec: FeatureSpec, section: str, raw: Mapping[str, np.ndarray], width: int
+) -> Request:
+    """The first slots of a section; its length is not among them."""
+
+    def cut(values: np.ndarray) -> np.ndarray:
+        return values[:, :width]
+
+    return _resized(spec, section, raw, cut)
+
+
 def _resized(
     spec: FeatureSpec,
     section: str,
@@ -95,10 +121,6 @@ def _resized(
     fields = spec.section(section)
     keys = {key for field in fields for key in (field.key, field.length_key) if key in raw}
     return {key: change(raw[key]) for key in keys}
-
-
-def _first(values: np.ndarray) -> np.ndarray:
-    return values[:, :1]
 
 
 def _id_keys(spec: FeatureSpec) -> list[str]:

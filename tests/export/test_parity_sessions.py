@@ -11,6 +11,7 @@ from ranking.export.parity_sessions import edge_sessions, parity_sessions
 from ranking.features.encoder import Encoder
 from ranking.features.inputs import raw_signature
 from ranking.features.prepared_data import PreparedData
+from ranking.features.record_values import RecordValues
 from ranking.features.spec import BEHAVIORS, CANDIDATES, SESSION, UNKNOWN_ID
 from tests.helpers.encoding_oracle import raw_request
 from tests.helpers.exported_model import prepared_small_data
@@ -45,6 +46,17 @@ def test_requests_are_a_hundred_sessions_and_edge_cases_of_every_tenth(data: Pre
             value = tf.constant(request[key])
             assert (value.dtype, value.shape.rank) == (spec.dtype, spec.shape.rank), key
             assert value.shape[0] == 1
+
+
+def test_a_recorded_session_is_what_its_record_alone_holds(data: PreparedData) -> None:
+    values = RecordValues(data.spec, data.vocabulary_folder)
+    recorded = [request for request in parity_sessions(data) if "examples" in request]
+    assert len({request["behaviors_item"].shape for request in recorded}) > 3
+    assert len({request["candidates_sellers"].shape for request in recorded}) > 3
+    for request in recorded[:23]:
+        alone = values.raw_batch(request["examples"])
+        for key in set(request) - {"examples"}:
+            np.testing.assert_array_equal(request[key], alone[key].numpy(), err_msg=key)
 
 
 def test_another_split_stands_in_for_the_test_split(data: PreparedData) -> None:

@@ -14,6 +14,7 @@ INPUT ?=
 PAPER ?= aw_moe
 RESULTS := $(if $(filter file,$(origin OUT)),results/$(PAPER)-$(notdir $(DATA)),$(OUT))
 ARGS ?=
+TEST_PROCESSES ?= $(shell getconf _NPROCESSORS_ONLN)
 LINE_LENGTH := 100
 # ruff does not read setup.cfg, so its rules stand here. D107: __init__ is documented in its class;
 # D102: a method that overrides Keras's inherits the documentation.
@@ -97,8 +98,9 @@ smoke: $(VENV)/.installed ## The whole way on tiny data with two logical CPU dev
 	@$(PY) -m pipelines.train --model=$(MODEL) --data=build/smoke/data --out=build/smoke/run \
 		--devices=2 --max_steps=20 $(ARGS)
 
-test: $(VENV)/.installed-dev ## Run all tests, doctests included.
-	@$(PY) -m pytest tests ranking --doctest-modules $(ARGS)
+# Tests of a file stay together: what they share is made once.
+test: $(VENV)/.installed-dev ## Run all tests, doctests included, in as many processes as there are cores.
+	@$(PY) -m pytest tests ranking --doctest-modules --numprocesses=$(TEST_PROCESSES) --dist=loadfile $(ARGS)
 
 lint: $(VENV)/.installed-dev ## Check style and types.
 	@$(RUFF) check --target-version py310 --line-length $(LINE_LENGTH) --select $(RUFF_RULES) \

@@ -4,6 +4,7 @@ A model with random weights is exported for histories as long as the longest ask
 not change how long it takes. Sessions are put together from those of the test split. Each way of
 asking is a file of requests, which a process of its own repeats in turn with the others:
 `saved_model_client`, without Python, or `in_process_client`. Only the model's own work is timed.
+All that the flags ask for by default takes about a quarter of an hour and 4 GB of memory.
 
 Example:
 
@@ -42,6 +43,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "paper": {"width": 32, "settings": {"expert_hidden_sizes": (512, 256, 128)}},
 }
 _NUMBERS = ("mean_ms", "p50_ms", "p95_ms", "p99_ms")
+_MOST_PAIRS = 2_000_000  # of a candidate and a behavior, in all sessions of a size but two
 
 
 def _define_flags() -> None:
@@ -53,9 +55,11 @@ def _define_flags() -> None:
     flags.DEFINE_list("behaviors", ["50", "200", "1000"], "Behaviors of a session.")
     flags.DEFINE_list("threads", ["1", "2"], "Threads of the model.")
     flags.DEFINE_enum("client", "native", ["native", "python", "both"], "Who asks the model.")
-    flags.DEFINE_integer("sessions", 8, "Sessions of each size.", lower_bound=1)
+    flags.DEFINE_integer(
+        "sessions", 8, "Sessions of each size, fewer of the largest.", lower_bound=1
+    )
     flags.DEFINE_integer("passes", 100, "Most times to repeat them.", lower_bound=1)
-    flags.DEFINE_float("seconds", 10.0, "Ends a way's repetition sooner.", lower_bound=0.0)
+    flags.DEFINE_float("seconds", 2.0, "Ends a way's repetition sooner.", lower_bound=0.0)
     flags.DEFINE_integer("seed", 0, "Seeds weights and sessions.", lower_bound=0)
 
 
@@ -170,7 +174,8 @@ def _measured(
 
     load = ServingLoad(data, FLAGS.seed)
     for candidates, behaviors in grid:
-        sessions = [load.session(behaviors, candidates) for _ in range(FLAGS.sessions)]
+        count = min(FLAGS.sessions, max(2, _MOST_PAIRS // (candidates * behaviors)))
+        sessions = [load.session(behaviors, candidates) for _ in range(count)]
         paths = write_load(folder, data.spec, sessions, export.signatures)
         for threads, client in itertools.product(_positive("threads"), _clients()):
             where = {

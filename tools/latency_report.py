@@ -36,8 +36,9 @@ def latency_markdown(document: Mapping[str, Any]) -> str:
         "",
         f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, TensorFlow "
         f"{machine['tensorflow']}; load before the measurement "
-        f"{' '.join(map(str, machine['load_before']))}. Up to {flags['passes']} passes over "
-        f"{flags['sessions']} sessions, {flags['seconds']:g} s for each way at most.",
+        f"{' '.join(map(str, machine['load_before']))}. Up to {flags['passes']} passes over up to "
+        f"{flags['sessions']} sessions, {flags['seconds']:g} s for each way at most; of fewer than "
+        "100 calls the p99 is the longest.",
     ]
     rows = document["rows"]
     for group in dict.fromkeys(tuple(row[key] for key in _KEYS) for row in rows):

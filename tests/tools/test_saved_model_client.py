@@ -1,5 +1,7 @@
 """The exported model without Python: the C++ client beside the Keras model."""
 
+import dataclasses
+import functools
 import re
 import subprocess
 from collections.abc import Callable
@@ -28,20 +30,40 @@ from tests.helpers.small_spec import small_sessions
 pytestmark = pytest.mark.slow
 
 Request = dict[str, np.ndarray]
+MODELS = ("aw_moe", "usr")
 KEEPS = 11  # behaviors
 _MISSING = {"O": "", "i": 0, "f": 0.0}
 
 
-@pytest.fixture(scope="module", params=["aw_moe", "usr"])
-def exported(
-    request: pytest.FixtureRequest, exports: Callable[[str], ExportedModel]
-) -> ExportedModel:
-    native_client()
-    return exports(request.param)
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """An export, raw sessions, and the client's scores of each by `serving_default`."""
+
+    exported: ExportedModel
+    requests: list[Request]
+    at_once: list[Request]
 
 
 @pytest.fixture(scope="module")
-def requests(exported: ExportedModel) -> list[Request]:
+def asked(
+    exports: Callable[[str], ExportedModel], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Asked]:
+    """Maps the name of a model to what was asked of its export."""
+    native_client()
+
+    @functools.cache
+    def ask(model: str) -> Asked:
+        exported = exports(model)
+        requests = _requests(exported)
+        wanted = [("serving_default", request) for request in requests]
+        folder = tmp_path_factory.mktemp("at_once")
+        results = native_results(exported.export.folder, wanted, folder)
+        return Asked(exported, requests, results)
+
+    return ask
+
+
+def _requests(exported: ExportedModel) -> list[Request]:
     """Sessions of the data and edge cases of them, then new ones as a client sends them."""
     spec = exported.data.spec
     sessions = small_sessions(spec, 139, seed=11).to_pylist()
@@ -50,16 +72,6 @@ def requests(exported: ExportedModel) -> list[Request]:
     ]
     keys = raw_signature(spec, (SESSION, BEHAVIORS, CANDIDATES))
     return [{key: one[key] for key in keys} for one in parity_sessions(exported.data) + new]
-
-
-@pytest.fixture(scope="module")
-def at_once(
-    exported: ExportedModel, requests: list[Request], tmp_path_factory: pytest.TempPathFactory
-) -> list[dict[str, np.ndarray]]:
-    """The client's scores of every session by `serving_default`."""
-    folder = tmp_path_factory.mktemp("at_once")
-    asked = [("serving_default", request) for request in requests]
-    return native_results(exported.export.folder, asked, folder)
 
 
 def _keras_scores(exported: ExportedModel) -> Callable[[Request], dict[str, tf.Tensor]]:
@@ -72,9 +84,9 @@ def _keras_scores(exported: ExportedModel) -> Callable[[Request], dict[str, tf.T
     return lambda raw: scores({key: tf.constant(raw[key], inputs[key].dtype) for key in inputs})
 
 
-def test_the_sessions_hold_every_edge_case(
-    exported: ExportedModel, requests: list[Request]
-) -> None:
+@pytest.mark.parametrize("model", MODELS)
+def test_the_sessions_hold_every_edge_case(asked: Callable[[str], Asked], model: str) -> None:
+    requests = asked(model).requests
     assert len(requests) >= 200
     lengths = [int(request["behaviors_length"][0]) for request in requests]
     assert min(lengths) == 0 and max(lengths) > KEEPS
@@ -86,12 +98,11 @@ def test_the_sessions_hold_every_edge_case(
     assert any(np.isnan(request["candidates_price"]).any() for request in requests)
 
 
-def test_scores_are_kerass_bit_for_bit(
-    exported: ExportedModel, requests: list[Request], at_once: list[dict[str, np.ndarray]]
-) -> None:
+@pytest.mark.parametrize("model", MODELS)
+def test_scores_are_kerass_bit_for_bit(asked: Callable[[str], Asked], model: str) -> None:
+    exported, at_once = asked(model).exported, asked(model).at_once
     keras_scores = _keras_scores(exported)
-    assert len(at_once) == len(requests)
-    for request, scores in zip(requests, at_once, strict=True):
+    for request, scores in zip(asked(model).requests, at_once, strict=True):
         expected = keras_scores(request)
         assert set(scores) == set(exported.networks.tasks)
         for task, values in scores.items():
@@ -100,58 +111,54 @@ def test_scores_are_kerass_bit_for_bit(
     assert np.unique(np.concatenate([scores[task][0] for scores in at_once])).size > 300
 
 
+@pytest.mark.parametrize("model", MODELS)
 def test_requests_in_one_score_within_rounding(
-    exported: ExportedModel,
-    requests: list[Request],
-    at_once: list[dict[str, np.ndarray]],
-    tmp_path: Path,
+    asked: Callable[[str], Asked], model: str, tmp_path: Path
 ) -> None:
-    together = merge_requests([_without_empty(request) for request in requests])
+    exported = asked(model).exported
+    together = merge_requests([_without_empty(request) for request in asked(model).requests])
     (results,) = native_results(exported.export.folder, [("serving_default", together)], tmp_path)
     expected = _keras_scores(exported)(together)
     for task, values in results.items():
         np.testing.assert_array_equal(values, expected[task])
-        for row, scores in enumerate(at_once):
+        for row, scores in enumerate(asked(model).at_once):
             alone = scores[task][0]
             np.testing.assert_allclose(values[row, : len(alone)], alone, rtol=0, atol=TOLERANCE)
             assert not values[row, len(alone) :].any()
 
 
 @pytest.mark.parametrize(
-    ("once", "then", "sections", "atol"),
+    ("model", "once", "then", "sections"),
     [
-        ("gate", "score", (SESSION, BEHAVIORS, CANDIDATES), 0),
-        ("session_state", "score_with_state", (CANDIDATES,), TOLERANCE),
+        ("aw_moe", "gate", "score", (SESSION, BEHAVIORS, CANDIDATES)),
+        ("aw_moe", "session_state", "score_with_state", (CANDIDATES,)),
+        ("usr", "session_state", "score_with_state", (CANDIDATES,)),  # It has no gate.
     ],
 )
 def test_what_is_carried_over_scores_as_at_once(
-    exported: ExportedModel,
-    requests: list[Request],
-    at_once: list[dict[str, np.ndarray]],
+    asked: Callable[[str], Asked],
     tmp_path: Path,
+    model: str,
     once: str,
     then: str,
     sections: tuple[str, ...],
-    atol: float,
 ) -> None:
-    _need(once, exported)
-    spec, asked = exported.data.spec, []
-    for request in requests:
+    exported = asked(model).exported
+    spec, calls = exported.data.spec, []
+    for request in asked(model).requests:
         for signature, parts in ((once, (SESSION, BEHAVIORS)), (then, sections)):
-            asked.append((signature, {key: request[key] for key in raw_signature(spec, parts)}))
-    results = native_results(exported.export.folder, asked, tmp_path)
+            calls.append((signature, {key: request[key] for key in raw_signature(spec, parts)}))
+    results = native_results(exported.export.folder, calls, tmp_path)
     carried, split = results[::2], results[1::2]
     assert len({b"".join(value.tobytes() for value in one.values()) for one in carried}) > 100
-    for scores, expected in zip(split, at_once, strict=True):
+    for scores, expected in zip(split, asked(model).at_once, strict=True):
         for task, values in expected.items():
-            np.testing.assert_allclose(scores[task], values, rtol=0, atol=atol)
+            np.testing.assert_array_equal(scores[task], values)
 
 
-def test_times_are_told_by_call_and_session(
-    exported: ExportedModel, requests: list[Request], tmp_path: Path
-) -> None:
-    _need("gate", exported)
-    session, file = requests[0], tmp_path / "asked.tfrecord"
+def test_times_are_told_by_call_and_session(asked: Callable[[str], Asked], tmp_path: Path) -> None:
+    exported, session = asked("aw_moe").exported, asked("aw_moe").requests[0]
+    file = tmp_path / "asked.tfrecord"
     keys = raw_signature(exported.data.spec, (SESSION, BEHAVIORS))
     gate = ("gate", {key: session[key] for key in keys})
     write_requests(
@@ -173,11 +180,9 @@ def test_times_are_told_by_call_and_session(
         assert 0 < p50 <= p95 <= p99
 
 
-def test_mistakes_are_clear_errors(
-    exported: ExportedModel, requests: list[Request], tmp_path: Path
-) -> None:
-    _need("gate", exported)
-    session, file = requests[0], tmp_path / "asked.tfrecord"
+def test_mistakes_are_clear_errors(asked: Callable[[str], Asked], tmp_path: Path) -> None:
+    exported, session = asked("aw_moe").exported, asked("aw_moe").requests[0]
+    file = tmp_path / "asked.tfrecord"
     model = f"--model={exported.export.folder}"
     wrong = {**session, "gate": np.zeros([1, 3, 5], np.float32)}
     cases = [
@@ -186,19 +191,14 @@ def test_mistakes_are_clear_errors(
         ([("score", session)], "needs input `gate`, which neither the request has nor the results"),
         ([("score", wrong)], "record 0: signature `score`: "),
     ]
-    for asked, message in cases:
-        write_requests(file, asked)
+    for calls, message in cases:
+        write_requests(file, calls)
         _assert_error(run_native(model, f"--requests={file}"), message)
     with tf.io.TFRecordWriter(str(file)) as writer:
         writer.write(b"\x0f no message")
     _assert_error(run_native(model, f"--requests={file}"), "record 0 is no PredictionLog")
     _assert_error(run_native(f"--model={tmp_path}", f"--requests={file}"), "cannot be loaded")
     _assert_error(run_native(model, "--request=x"), "a flag must be one of --model")
-
-
-def _need(signature: str, exported: ExportedModel) -> None:
-    if signature not in exported.export.signatures:
-        pytest.skip(f"this model has no signature `{signature}`")
 
 
 def _without_empty(request: Request) -> Request:

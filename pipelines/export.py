@@ -91,7 +91,9 @@ def _trained_model(run: "Run", metrics: Mapping[str, Any] | None) -> "TrainedMod
     if metrics is None:
         document = read_metrics(run.metrics_path) if run.metrics_path.exists() else {}
         metrics = {split: document[split] for split in _SPLITS if split in document}
-    names = ("model_settings", "training_settings", "seed", "data")
+    names = ["model_settings", "training_settings", "seed", "data"]
+    if run.warm_start is not None:
+        names.append("warm_start")
     settings = {name: run.document()[name] for name in names}
     return TrainedModel(run.model, settings, metrics, run.simulated)
 

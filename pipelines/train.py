@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ranking.training.cluster import Cluster
     from ranking.training.run_folder import Run
     from ranking.training.trainer import Trainer
+    from ranking.training.warm_start_report import WarmStartReport
 
 FLAGS = flags.FLAGS
 
@@ -50,6 +51,12 @@ def _define_flags() -> None:
         "GPUs of this machine to use (all by default), or logical CPU devices.",
         lower_bound=1,
     )
+    flags.DEFINE_string(
+        "warm_start",
+        None,
+        "Folder of a run to start from: rows of tables are matched by id, so vocabularies may "
+        "differ; other weights by name and shape.",
+    )
     flags.DEFINE_integer("max_steps", None, "Stops after this many training steps.", lower_bound=1)
     flags.DEFINE_bool("export", True, "Whether to export a SavedModel at the end.")
     flags.DEFINE_bool("overwrite", False, "Whether to replace a run that is already there.")
@@ -61,7 +68,7 @@ def main() -> None:
     from rich.console import Console
 
     from ranking.features.prepared_data import read_prepared
-    from ranking.training.run_folder import start_run
+    from ranking.training.run_folder import holds_results, start_run
     from ranking.training.strategy import make_strategy
     from ranking.training.trainer import Trainer
 
@@ -71,13 +78,19 @@ def main() -> None:
     for split in dict.fromkeys(("train", "test", *data.manifest.splits)):
         data.files(split)  # What is missing should not come out when training is done.
     run = _describe_run(data)
+    _check_warm_start(run)
     trainer = Trainer(run, data, strategy, max_steps=FLAGS.max_steps)
     workers = trainer.workers
     console.quiet = not workers.is_chief
+    # The chief's view counts: another's may be older.
+    is_fresh = workers.of_chief(FLAGS.overwrite or not holds_results(run))
+    report = trainer.warm_start() if is_fresh and run.warm_start is not None else None
     # Made when nothing in settings and data can be wrong any more.
     if workers.of_chief(workers.is_chief and start_run(run, data, overwrite=FLAGS.overwrite)):
         console.print(f"Continuing the unfinished run in {run.folder}.")
     _print_plan(console, trainer)
+    if report is not None:
+        _tell_warm_start(console, trainer, report)
     progress = _train(console, trainer)
     if workers.is_chief:
         _write_results(console, trainer, progress)
@@ -99,6 +112,32 @@ def _cluster(console: "Console") -> "Cluster | None":
             highlight=False,
         )
     return cluster
+
+
+def _check_warm_start(run: "Run") -> None:
+    """Raises where the run to start from cannot be, before anything is done."""
+    from ranking.training.checkpoints import best_step
+    from ranking.training.run_folder import holds_results, open_run
+
+    if run.warm_start is None:
+        return
+    if run.warm_start.resolve() == run.folder.resolve():
+        raise ValueError(
+            f"`--warm_start` must name another run than --out. Received: {run.folder} for both. "
+            "Choose another --out."
+        )
+    if FLAGS.overwrite or not holds_results(run):  # A run that continues has what it took.
+        best_step(open_run(run.warm_start).checkpoints)
+
+
+def _tell_warm_start(console: "Console", trainer: "Trainer", report: "WarmStartReport") -> None:
+    """Prints what was taken, and writes it beside the settings."""
+    from pipelines.warm_start_table import print_warm_start
+
+    print_warm_start(console, report)
+    if trainer.workers.is_chief:
+        text = json.dumps(report.document(), indent=1) + "\n"
+        (trainer.run.folder / "warm_start.json").write_text(text, encoding="utf-8")
 
 
 def _write_results(console: "Console", trainer: "Trainer", progress: "Progress") -> None:
@@ -169,6 +208,7 @@ def _describe_run(data: "PreparedData") -> "Run":
         data=Path(FLAGS.data),
         simulated=data.manifest.simulated,
         spec=data.spec,
+        warm_start=Path(FLAGS.warm_start) if FLAGS.warm_start else None,
     )
 
 

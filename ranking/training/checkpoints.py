@@ -112,12 +112,8 @@ class Checkpoints:
         Raises:
             ValueError: If there is no checkpoint, or it is damaged or another run's.
         """
-        steps = self._steps()
-        if not steps:
-            raise ValueError(f"{self.folder} holds no checkpoint. Train the run first.")
-        newest = _read_progress(self._path(steps[-1]))
-        self._restore(newest.best_step if newest.best_step in steps else steps[-1])
-        return newest
+        self._restore(best_step(self.folder))
+        return _read_progress(self._path(self._steps()[-1]))
 
     def _restore(self, step: int) -> Progress:
         path = self._path(step)
@@ -135,13 +131,30 @@ class Checkpoints:
         return checkpoint_steps(self.folder)
 
     def _path(self, step: int) -> Path:
-        return self.folder / f"{_PREFIX}{step:08d}"
+        return _path(self.folder, step)
 
 
 def checkpoint_steps(folder: Path) -> list[int]:
     """Folder of checkpoints -> the steps they were written at, in order."""
     names = (path.name.removeprefix(_PREFIX) for path in folder.glob(f"{_PREFIX}*"))
     return sorted(int(name) for name in names if name.isdecimal())
+
+
+def best_step(folder: Path) -> int:
+    """Folder of checkpoints -> the step of the best on validation; of the newest, if none is known.
+
+    Raises:
+        ValueError: If there is no checkpoint, or the newest is damaged.
+    """
+    steps = checkpoint_steps(folder)
+    if not steps:
+        raise ValueError(f"{folder} holds no checkpoint. Train the run first.")
+    best = _read_progress(_path(folder, steps[-1])).best_step
+    return best if best in steps else steps[-1]
+
+
+def _path(folder: Path, step: int) -> Path:
+    return folder / f"{_PREFIX}{step:08d}"
 
 
 def _first_line(error: Exception) -> str:

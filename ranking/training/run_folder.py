@@ -39,6 +39,8 @@ class Run:
         data: Folder of the prepared data.
         simulated: Whether those data are simulated.
         spec: The prepared data's spec.
+        warm_start: Folder of the run that weights were taken from at the start; `None` where all
+            are drawn at random.
     """
 
     folder: Path
@@ -49,6 +51,7 @@ class Run:
     data: Path
     simulated: bool
     spec: FeatureSpec
+    warm_start: Path | None = None
 
     @property
     def vocabularies(self) -> Path:
@@ -80,6 +83,7 @@ class Run:
             "data": str(self.data),
             "simulated": self.simulated,
             "spec_fingerprint": self.spec.fingerprint,
+            "warm_start": None if self.warm_start is None else str(self.warm_start),
         }
 
 
@@ -93,7 +97,7 @@ def start_run(run: Run, data: PreparedData, *, overwrite: bool = False) -> bool:
             other data.
         FileExistsError: If there is a file, or a folder that is no run's.
     """
-    if not overwrite and _holds_results(run):
+    if not overwrite and holds_results(run):
         _check_continues(run, data)
         return True
     with whole_folder(run.folder, overwrite=True, mark=SETTINGS_FILE) as partial:
@@ -126,6 +130,7 @@ def open_run(folder: Path) -> Run:
             data=Path(document["data"]),
             simulated=document["simulated"],
             spec=spec,
+            warm_start=Path(document["warm_start"]) if document.get("warm_start") else None,
         )
     except (KeyError, TypeError, AttributeError, SettingsError) as error:
         raise ValueError(
@@ -143,7 +148,8 @@ def _check_spec(folder: Path, spec: FeatureSpec, fingerprint: str) -> None:
         )
 
 
-def _holds_results(run: Run) -> bool:
+def holds_results(run: Run) -> bool:
+    """Whether there is something in the folder of `run` that a fresh start would lose."""
     return (run.folder / SETTINGS_FILE).is_file() and (
         run.metrics_path.exists() or bool(checkpoint_steps(run.checkpoints))
     )

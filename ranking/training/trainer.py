@@ -4,6 +4,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -22,10 +23,12 @@ from ranking.training.finite_values import is_finite
 from ranking.training.flat_batch import ScoreError
 from ranking.training.loop import TrainingLoop
 from ranking.training.optimizers import make_optimizer
-from ranking.training.run_folder import SETTINGS_FILE, Run, started_document
+from ranking.training.run_folder import SETTINGS_FILE, Run, open_run, started_document
 from ranking.training.score_function import score_function
 from ranking.training.session_file import SessionFileWriter
 from ranking.training.split_evaluation import SplitEvaluation
+from ranking.training.warm_start import warm_start
+from ranking.training.warm_start_report import WarmStartReport
 from ranking.training.workers import Workers
 
 Observer = Callable[[Progress, Mapping[str, float]], None]
@@ -83,6 +86,20 @@ class Trainer:
         self.replicas = strategy.num_replicas_in_sync
         self._score = score_function(self.networks)
         self._evaluations: dict[str, SplitEvaluation] = {}
+
+    def warm_start(self) -> WarmStartReport:
+        """Takes what fits from the run that `run.warm_start` names -> what was taken.
+
+        Raises:
+            ValueError: If that is no trained run, or none of its tables fits.
+        """
+        source = open_run(Path(str(self.run.warm_start)))
+        with tf.device("CPU:0"):  # Other devices may have no room for the weights of two runs.
+            old = load_networks(source)
+        keras.config.set_dtype_policy(self.run.training.precision)
+        return warm_start(
+            self.networks, self.run.spec, self.data.vocabulary_folder, source=source, old=old
+        )
 
     def train(self, observe: Observer) -> Progress:
         """Trains to the end -> where the run stands then, with the best weights restored.

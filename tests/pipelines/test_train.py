@@ -119,6 +119,38 @@ def test_a_run_that_diverges_says_when_and_what_to_do(run: Run, tmp_path: Path) 
     assert len(checkpoint_steps(tmp_path / "run" / "checkpoints")) <= 1
 
 
+@pytest.mark.slow
+def test_a_run_starts_from_another_and_continues_without_it(run: Run, tmp_path: Path) -> None:
+    old, new = tmp_path / "run", tmp_path / "new"
+    code, _, err = run("--max_steps=2")
+    assert code == 0, err
+    again = (f"--out={new}", f"--warm_start={old}")
+    code, out, err = run(*again, "--max_steps=1", "--export")
+    assert code == 0, err
+    assert f"Start from {old}, dnn after step 2" in out.replace("\n", "")
+    assert _json(new / "settings.json")["warm_start"] == str(old)
+    card = _json(new / "export" / "1" / "assets.extra" / "model_card.json")
+    assert card["settings"]["warm_start"] == str(old)
+    report = _json(new / "warm_start.json")
+    rows = _json(old / "feature_spec.json")["tables"]["item"]["size"] + 2
+    assert report["tables"]["item"] == {"taken": rows, "rows": rows, "old_rows": rows, "reason": ""}
+    assert report["skipped"] == {} and report["step"] == 2
+
+    shutil.rmtree(old)
+    (new / "metrics.json").unlink()
+    code, out, err = run(*again, "--max_steps=2")
+    assert code == 0, err
+    assert "Continuing the unfinished run" in out and "Start from" not in out
+
+
+def test_a_run_to_start_from_that_cannot_be_is_one_clear_error(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    result = run(f"--warm_start={tmp_path / 'data'}")
+    assert_one_error(result, "data must be the folder of a run, with a readable sett", folder)
+    result = run(f"--warm_start={folder}")
+    assert_one_error(result, "`--warm_start` must name another run than --out. Received: ", folder)
+
+
 def _full_disk(self: SessionFileWriter) -> None:
     raise OSError(28, "No space left on device", str(self.path))
 

@@ -6,8 +6,30 @@ from pathlib import Path
 import pytest
 import yaml
 
-FOLDER = Path(__file__).parents[2] / "tools" / "serving"
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "tools" / "serving"
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
+# What the server's own help lists, as far as it concerns models, threads and requests.
+FLAGS_OF_THE_SERVER = {
+    "allow_version_labels_for_unavailable_models",
+    "batching_parameters_file",
+    "enable_batching",
+    "enable_model_warmup",
+    "file_system_poll_wait_seconds",
+    "model_base_path",
+    "model_config_file",
+    "model_config_file_poll_wait_seconds",
+    "model_name",
+    "monitoring_config_file",
+    "port",
+    "rest_api_num_threads",
+    "rest_api_port",
+    "rest_api_timeout_in_ms",
+    "tensorflow_inter_op_parallelism",
+    "tensorflow_intra_op_parallelism",
+    "tensorflow_session_parallelism",
+    "xla_cpu_compilation_enabled",
+}
 
 
 def _compose(name: str) -> dict:
@@ -54,7 +76,27 @@ def test_what_the_command_reads_is_mounted() -> None:
         assert port.startswith("127.0.0.1:")
 
 
-def test_every_flag_is_explained() -> None:
-    for flag in _compose("compose.yaml")["command"]:
-        assert f"`{flag.split('=')[0]}`" in README
+def test_every_flag_is_the_servers_and_explained() -> None:
+    for flag in _compose("batching.yaml")["command"]:
+        name = flag.split("=")[0]
+        assert name.removeprefix("--") in FLAGS_OF_THE_SERVER
+        assert f"`{name}`" in README
+    named = set(re.findall(r"`--([a-z_]+)(?:=[^`]*)?`", README))
+    assert len(named) > 5 and named <= FLAGS_OF_THE_SERVER
     assert "The server itself was not run" in README
+
+
+def test_make_serve_names_files_and_variables_that_are_there() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    recipe = makefile[makefile.index("\nserve:") : makefile.index("\nbench-serving:")]
+    files = re.findall(r"--file (\S+?)[\s)]", recipe)
+    assert [Path(file).name for file in files] == ["compose.yaml", "batching.yaml"]
+    assert all((ROOT / file).is_file() for file in files)
+    variables = re.findall(r"\$\{(\w+)", (FOLDER / "compose.yaml").read_text(encoding="utf-8"))
+    assert sorted(variables) == ["EXPORT", "SERVING_VERSION"]
+    assert "EXPORT='$(abspath $(RUN))/export'" in recipe
+
+
+def test_the_batching_file_replaces_no_more_than_the_command() -> None:
+    assert set(_compose("batching.yaml")) == {"command"}
+    assert set(_compose("compose.yaml")) == {"image", "ports", "volumes", "command"}

@@ -10,6 +10,9 @@ from ranking.features.record_layout import RecordLayout, record_layout
 from ranking.features.spec import CANDIDATES, FeatureSpec
 
 _RANDOM_BITS = 40
+# The constants of SplitMix64; a last step without a factor.
+_GAMMA = 0x9E3779B97F4A7C15
+_MIXING = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +46,12 @@ class NegativeSampling:
         return tf.minimum(rounded, candidates - positives)
 
     def sample(
-        self, spec: FeatureSpec, parsed: Mapping[str, Any], seed: tf.Tensor
+        self,
+        spec: FeatureSpec,
+        parsed: Mapping[str, Any],
+        seed: tf.Tensor,
+        *,
+        first_session: int = 0,
     ) -> dict[str, Any]:
         """Parsed records -> the same with all positives and some of the other candidates.
 
@@ -54,10 +62,12 @@ class NegativeSampling:
             spec: The spec of the records.
             parsed: What `records.parse_records` returned.
             seed: Integer `[2]`; the same seed draws the same negatives.
+            first_session: Place of the first of these sessions in their batch. Whoever has a part
+                of a batch draws for it what is drawn in the whole.
         """
         layout = record_layout(spec)
         labels = self.labels(layout, parsed)
-        kept = self._kept(labels, seed)
+        kept = self._kept(labels, seed, first_session)
         indices = tf.where(kept)[:, 0]
         lengths = tf.reduce_sum(labels.with_values(tf.cast(kept, tf.int64)), axis=1)
         sampled = dict(parsed)
@@ -72,23 +82,46 @@ class NegativeSampling:
         place = layout.labels.place(f"labels_{self.label}")
         return packed.with_values(packed.values[:, place])
 
-    def _kept(self, labels: tf.RaggedTensor, seed: tf.Tensor) -> tf.Tensor:
+    def _kept(self, labels: tf.RaggedTensor, seed: tf.Tensor, first_session: int) -> tf.Tensor:
         """Bool `[N]`, N the candidates of all sessions together."""
         is_positive = labels.values > 0
         positives = tf.reduce_sum(labels.with_values(tf.cast(is_positive, tf.int64)), axis=1)
         wanted = self.count(positives, labels.row_lengths())
         rows = labels.value_rowids()
-        place = _random_place(is_positive, rows, seed)
-        rank = tf.cast(place, tf.int64) - tf.gather(labels.row_starts(), rows)
+        starts = tf.gather(labels.row_starts(), rows)
+        candidates = tf.range(tf.size(rows, tf.int64)) - starts
+        chance = _random_bits(seed, first_session + rows, candidates)
+        rank = tf.cast(_random_place(is_positive, rows, chance), tf.int64) - starts
         return is_positive | (rank < tf.gather(wanted, rows))
 
 
-def _random_place(is_positive: tf.Tensor, rows: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Bool `[N]`, session numbers `[N]` -> int32 `[N]`: each candidate's place when sessions are in
-    order, negatives come first in a session, and all else is random. One sort does them all."""
-    chance = tf.random.stateless_uniform(
-        tf.shape(rows), seed, minval=0, maxval=1 << _RANDOM_BITS, dtype=tf.int64
+def _random_bits(seed: tf.Tensor, sessions: tf.Tensor, candidates: tf.Tensor) -> tf.Tensor:
+    """Seed `[2]`, int64 numbers of sessions and of candidates in them `[N]` -> 40 random bits for
+    each, which depend on nothing else.
+
+    SplitMix64 (Steele, Lea and Flood 2014): a stream for each session, whose seed is from a stream
+    of the batch. Random operations of TensorFlow draw by the place in a tensor.
+    """
+    batch, step = tf.cast(seed, tf.uint64), tf.constant(_GAMMA, tf.uint64)
+    state = _mixed(_mixed(batch[0]) + batch[1] * step)
+    state = _mixed(state + tf.cast(sessions, tf.uint64) * step)
+    bits = _mixed(state + tf.cast(candidates + 1, tf.uint64) * step)
+    return tf.cast(
+        tf.bitwise.right_shift(bits, tf.constant(64 - _RANDOM_BITS, tf.uint64)), tf.int64
     )
+
+
+def _mixed(state: tf.Tensor) -> tf.Tensor:
+    for shift, factor in _MIXING:
+        shifted = tf.bitwise.right_shift(state, tf.constant(shift, tf.uint64))
+        state = tf.bitwise.bitwise_xor(state, shifted) * tf.constant(factor, tf.uint64)
+    return state
+
+
+def _random_place(is_positive: tf.Tensor, rows: tf.Tensor, chance: tf.Tensor) -> tf.Tensor:
+    """Bool, session numbers and random numbers, each `[N]` -> int32 `[N]`: each candidate's place
+    when sessions are in order, negatives come first in a session, and all else is random. One sort
+    does them all."""
     group = 2 * rows + tf.cast(is_positive, tf.int64)
     order = tf.argsort(group * (1 << _RANDOM_BITS) + chance, stable=True)
     return tf.math.invert_permutation(order)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ranking.features.negative_sampling import NegativeSampling
+from ranking.features.negative_sampling import NegativeSampling, _random_bits
 from ranking.features.record_layout import record_layout
 from ranking.features.spec import CANDIDATES
 from tests.helpers.small_spec import small_spec
@@ -99,6 +99,39 @@ def test_negatives_are_drawn_uniformly():
 def test_the_seed_decides():
     drawn = [sample(1.0, tf.constant([3, n], tf.int64))["candidates_item"] for n in (1, 1, 2)]
     assert drawn[0].to_list() == drawn[1].to_list() != drawn[2].to_list()
+
+
+def test_a_part_of_a_batch_draws_what_the_whole_does():
+    spec, sampling = small_spec(), NegativeSampling("click", 1.0)
+    parsed = parsed_sessions()
+    whole = sampling.sample(spec, parsed, SEED)
+    for start, stop in ((0, 2), (2, 5), (4, 5)):
+        part = {key: value[start:stop] for key, value in parsed.items()}
+        sampled = sampling.sample(spec, part, SEED, first_session=start)
+        for key, value in sampled.items():
+            expected = whole[key][start:stop]
+            if isinstance(value, tf.RaggedTensor):
+                value, expected = value.to_list(), expected.to_list()
+            np.testing.assert_equal(np.array(value, object), np.array(expected, object), key)
+
+
+def _split_mix(state: int) -> int:
+    """The output of SplitMix64 at a state, as its authors publish it."""
+    state = (state ^ (state >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+    state = (state ^ (state >> 27)) * 0x94D049BB133111EB % 2**64
+    return state ^ (state >> 31)
+
+
+def test_random_bits_are_those_of_split_mix():
+    seed, gamma = (3, 2**63 - 5), 0x9E3779B97F4A7C15
+    sessions, candidates = np.array([0, 0, 7, 1023]), np.array([0, 1, 5, 99])
+    bits = _random_bits(tf.constant(seed, tf.int64), tf.constant(sessions), tf.constant(candidates))
+    for session, candidate, found in zip(sessions, candidates, bits.numpy(), strict=True):
+        batch = _split_mix((_split_mix(seed[0]) + seed[1] * gamma) % 2**64)
+        stream = _split_mix((batch + int(session) * gamma) % 2**64)
+        assert found == _split_mix((stream + (int(candidate) + 1) * gamma) % 2**64) >> 24
+    # The first outputs of the stream of seed 0, from its authors' program.
+    assert _split_mix(gamma) == 0xE220A8397B1DCDAF
 
 
 @pytest.mark.parametrize("ratio", [-1.0, float("nan")])

@@ -57,6 +57,12 @@ def _define_flags() -> None:
         "Folder of a run to start from: rows of tables are matched by id, so vocabularies may "
         "differ; other weights by name and shape.",
     )
+    flags.DEFINE_string(
+        "data_service",
+        None,
+        "Address of a tf.data service that reads and encodes, grpc://host:port. Batches then "
+        "differ from run to run.",
+    )
     flags.DEFINE_integer("max_steps", None, "Stops after this many training steps.", lower_bound=1)
     flags.DEFINE_bool("export", True, "Whether to export a SavedModel at the end.")
     flags.DEFINE_bool("overwrite", False, "Whether to replace a run that is already there.")
@@ -79,7 +85,9 @@ def main() -> None:
         data.files(split)  # What is missing should not come out when training is done.
     run = _describe_run(data)
     _check_warm_start(run)
-    trainer = Trainer(run, data, strategy, max_steps=FLAGS.max_steps)
+    trainer = Trainer(
+        run, data, strategy, max_steps=FLAGS.max_steps, data_service=FLAGS.data_service
+    )
     workers = trainer.workers
     console.quiet = not workers.is_chief
     # The chief's view counts: another's may be older.
@@ -257,7 +265,9 @@ def _epoch_line(epoch: int, values: Mapping[str, float]) -> str:
     parts = [f"epoch {epoch}: loss {values['loss']:.4f}"]
     if "validation_session_auc" in values:
         parts.append(f"validation session AUC {values['validation_session_auc']:.4f}")
-    return ", ".join([*parts, f"{values['impressions_per_second']:,.0f} impressions/s"])
+    parts.append(f"{values['impressions_per_second']:,.0f} impressions/s")
+    padding = [f"{values[f'{of}_padding']:.1%} of {of}" for of in ("behaviors", "candidates")]
+    return ", ".join([*parts, f"padding {' and '.join(padding)}"])
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from ranking.did_you_mean import did_you_mean
+from ranking.features.data_service import DataService
 from ranking.features.encoder import Batch, Encoder
 from ranking.features.negative_sampling import NegativeSampling
 from ranking.features.padding import pad_sessions, pad_to_fixed_shapes
@@ -43,14 +44,16 @@ def training_batches(
     pad_to_max: bool,
     by_size: bool = True,
     shuffle_buffer: int = 65_536,
+    deterministic: bool = True,
+    service: DataService | None = None,
 ) -> tf.data.Dataset:
     """One epoch of a split -> encoded batches in random order, `training_steps` times `replicas`.
 
     Every batch of `sessions_per_batch` sessions comes as `replicas` equal parts, one after the
-    other and padded alike. The order depends on `seed`, `epoch`, `sessions_per_batch`, `by_size`
-    and `shuffle_buffer` alone: shards are shuffled, then sessions by a buffer; then pools of 32
-    batches are sorted by size so that batches hold little padding, and the batches of a pool are
-    shuffled. Sessions that fill no batch at the end are dropped.
+    other and padded alike. Shards are shuffled, then sessions by a buffer; then pools of 32 batches
+    are sorted by size so that batches hold little padding, and the batches of a pool are shuffled.
+    Sessions that fill no batch at the end are dropped. Unless asked otherwise, `seed`, `epoch`,
+    `sessions_per_batch`, `by_size` and `shuffle_buffer` alone decide about the order.
 
     Args:
         data: Prepared data.
@@ -70,17 +73,27 @@ def training_batches(
         by_size: Whether pools are sorted by size. A batch then is no fair sample of all sessions:
             those without any history share one.
         shuffle_buffer: Records in the shuffle buffer.
+        deterministic: Whether the order is always the same. Otherwise what is ready first comes
+            first, and `skip_batches` leaves out other sessions than were read before.
+        service: Other processes that read and encode, see `DataService`; this one when left out.
+            Batches then never end, their order is never the same, and none can be skipped.
 
     Raises:
-        ValueError: If an argument is out of range or names something that is not there, or if a
-            shard is missing or changed its size.
+        ValueError: If an argument is out of range or names something that is not there, if a
+            shard is missing or changed its size, or if the service cannot be reached.
     """
     _check_sizes(sessions_per_batch, replicas)
+    if service is not None and skip_batches:
+        raise ValueError(
+            "`skip_batches` must be 0 with a `service`, which knows no place to go on from. "
+            f"Received: skip_batches={skip_batches}"
+        )
     sampling = _sampling(data, label, negatives_per_positive)
     seeds = epoch_seeds(seed, epoch, 4)
     measure = functools.partial(measure_sessions, data.spec, sampling=sampling)
-    records = interleaved_records(data.files(split), seeds[0])
-    measured = _mapped(records.batch(_MEASURED_AT_ONCE), measure).unbatch()
+    records = interleaved_records(data.files(split), seeds[0], deterministic=deterministic)
+    mapped = functools.partial(_mapped, deterministic=deterministic)
+    measured = mapped(records.batch(_MEASURED_AT_ONCE), measure).unbatch()
     pools = shuffled(measured, shuffle_buffer, seeds[1]).batch(POOL_BATCHES * sessions_per_batch)
     pools = pools.enumerate().skip(skip_batches // POOL_BATCHES)
 
@@ -105,8 +118,11 @@ def training_batches(
             for key, value in encoded.items()
         }
 
-    batches = _mapped(pools, order, 1).unbatch().skip(skip_batches % POOL_BATCHES)
-    return _finished(_mapped(batches, encode), replicas)
+    batches = mapped(pools, order, parallel=1).unbatch().skip(skip_batches % POOL_BATCHES)
+    encoded = mapped(batches, encode)
+    if service is not None:
+        encoded = service.distribute(encoded)
+    return in_parts(encoded, replicas, deterministic=deterministic and service is None)
 
 
 def training_steps(
@@ -152,8 +168,27 @@ def evaluation_batches(
         return pad_sessions(encoded, sessions_per_batch)
 
     pools = records_in_order(data.files(split)).batch(POOL_BATCHES * sessions_per_batch)
-    batches = _mapped(pools, order, 1).rebatch(sessions_per_batch)
-    return _finished(_mapped(batches, encode), replicas)
+    batches = _mapped(pools, order, parallel=1).rebatch(sessions_per_batch)
+    return in_parts(_mapped(batches, encode), replicas)
+
+
+def in_parts(
+    batches: tf.data.Dataset, replicas: int, *, deterministic: bool = True
+) -> tf.data.Dataset:
+    """Encoded batches -> the equal parts of each, one per replica, one after the other.
+
+    The parts of a batch are padded alike. What comes next is read ahead.
+    """
+
+    def split(batch: Batch) -> Batch:
+        return {key: tf.stack(tf.split(value, replicas)) for key, value in batch.items()}
+
+    if replicas > 1:
+        batches = _mapped(batches, split, deterministic=deterministic).unbatch()
+    options = tf.data.Options()
+    options.deterministic = deterministic
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
 def _check_sizes(sessions_per_batch: int, replicas: int) -> None:
@@ -174,22 +209,12 @@ def _sampling(data: PreparedData, label: str, ratio: float | None) -> NegativeSa
 
 
 def _mapped(
-    dataset: tf.data.Dataset, function: Callable[..., Any], parallel: int = tf.data.AUTOTUNE
+    dataset: tf.data.Dataset,
+    function: Callable[..., Any],
+    *,
+    parallel: int = tf.data.AUTOTUNE,
+    deterministic: bool = True,
 ) -> tf.data.Dataset:
-    """Maps in the background, in order. Pools are large, so `parallel` lets one wait, not many."""
+    """Maps in the background. Pools are large, so `parallel` lets one of them wait, not many."""
     traced_as_it_is = tf.autograph.experimental.do_not_convert(function)
-    return dataset.map(traced_as_it_is, num_parallel_calls=parallel, deterministic=True)
-
-
-def _finished(batches: tf.data.Dataset, replicas: int) -> tf.data.Dataset:
-    """Splits batches into one part per replica and reads ahead."""
-
-    def split(batch: Batch) -> Batch:
-        return {key: tf.stack(tf.split(value, replicas)) for key, value in batch.items()}
-
-    if replicas > 1:
-        batches = _mapped(batches, split).unbatch()
-    options = tf.data.Options()
-    options.deterministic = True
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-    return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
+    return dataset.map(traced_as_it_is, num_parallel_calls=parallel, deterministic=deterministic)

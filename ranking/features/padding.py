@@ -9,6 +9,8 @@ from ranking.features.spec import BEHAVIORS, CANDIDATES, SESSION, FeatureSpec
 
 _CANDIDATES_MULTIPLE = 8
 
+PADDING_COUNTS = ("behaviors", "behaviors_positions", "candidates", "candidates_positions")
+
 Batch = dict[str, tf.Tensor]
 
 
@@ -37,19 +39,42 @@ def pad_sessions(batch: Mapping[str, tf.Tensor], count: int) -> Batch:
     return {key: _pad(value, 0, count) for key, value in batch.items()}
 
 
-def padding_share(spec: FeatureSpec, batch: Mapping[str, tf.Tensor]) -> dict[str, float]:
-    """Encoded batch -> share of positions that hold nothing, for `behaviors` and `candidates`.
+def padding_counts(batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Encoded batch, or what a model reads of it -> `PADDING_COUNTS`, float32, for graphs.
 
-    A section without positions has none to waste: its share is 0.
+    `behaviors` and `candidates` are the elements of its sessions, `behaviors_positions` and
+    `candidates_positions` the places that hold them; 0 where the batch has no field of them.
+    """
+    counts = {}
+    for section in (BEHAVIORS, CANDIDATES):
+        elements = tf.cast(tf.reduce_sum(batch[f"{section}_length"]), tf.float32)
+        widest = [value for name, value in batch.items() if _is_padded(section, name, value)]
+        places = tf.reduce_prod(tf.shape(widest[0])[:2]) if widest else tf.constant(0)
+        counts[section] = elements if widest else tf.constant(0.0)
+        counts[f"{section}_positions"] = tf.cast(places, tf.float32)
+    return counts
+
+
+def padding_shares(counts: Mapping[str, float]) -> dict[str, float]:
+    """Sums of `padding_counts` -> `behaviors_padding` and `candidates_padding`.
+
+    They are shares of the places that hold nothing; 0 where there are no places.
+
+    Example:
+        >>> counts = {"behaviors": 0, "behaviors_positions": 0}
+        >>> padding_shares({**counts, "candidates": 30, "candidates_positions": 40})
+        {'behaviors_padding': 0.0, 'candidates_padding': 0.25}
     """
     shares = {}
     for section in (BEHAVIORS, CANDIDATES):
-        keys = [field.key for field in spec.section(section) if field.key in batch]
-        if keys:
-            sessions, width = batch[keys[0]].shape[:2]
-            filled = float(tf.reduce_sum(batch[f"{section}_length"]))
-            shares[section] = 1 - filled / (sessions * width) if sessions * width else 0.0
+        places = counts[f"{section}_positions"]
+        shares[f"{section}_padding"] = 1 - counts[section] / places if places else 0.0
     return shares
+
+
+def _is_padded(section: str, name: str, value: tf.Tensor) -> bool:
+    # The lengths of a section have its name too, and one dimension.
+    return name.startswith(f"{section}_") and value.shape.rank > 1
 
 
 def _rounded_up(size: tf.Tensor, multiple: int) -> tf.Tensor:

@@ -22,8 +22,13 @@ def records_in_order(files: Sequence[Path]) -> tf.data.Dataset:
     return tf.data.TFRecordDataset([str(file) for file in files], buffer_size=_READ_BYTES)
 
 
-def interleaved_records(files: Sequence[Path], seed: int) -> tf.data.Dataset:
-    """Shards -> serialized records, of several shards in turn, shards in random order."""
+def interleaved_records(
+    files: Sequence[Path], seed: int, *, deterministic: bool = True
+) -> tf.data.Dataset:
+    """Shards -> serialized records, of several shards in turn, shards in random order.
+
+    Unless `deterministic`, a shard that is slow to read is passed over until it is there.
+    """
     order = np.random.default_rng(seed).permutation(len(files))
     shards = tf.data.Dataset.from_tensor_slices([str(files[index]) for index in order])
     return shards.interleave(
@@ -31,7 +36,7 @@ def interleaved_records(files: Sequence[Path], seed: int) -> tf.data.Dataset:
         cycle_length=min(len(files), _SHARDS_AT_ONCE),
         block_length=_RECORDS_IN_A_ROW,
         num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=True,
+        deterministic=deterministic,
     )
 
 

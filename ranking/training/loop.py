@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
+from ranking.features.padding import PADDING_COUNTS, padding_counts
 from ranking.models.networks import RankingNetworks
 from ranking.training.strategy import distribute_batches
 
@@ -49,18 +50,21 @@ class TrainingLoop:
         self._gradients = tf.function(self._loss_gradients, jit_compile=True) if xla else None
         self._steps = tf.function(self._run_steps)
 
-    def iterate(self, batches: tf.data.Dataset) -> tf.data.Iterator:
-        """Encoded batches -> iterator that `run` takes, over what the step needs of them."""
+    def iterate(self, batches: tf.data.Dataset, *, is_shared: bool = False) -> tf.data.Iterator:
+        """Encoded batches -> iterator that `run` takes, over what the step needs of them.
+
+        `is_shared` says that each worker has batches of its own, see `distribute_batches`.
+        """
         prepared = batches.map(self._step_inputs, num_parallel_calls=2, deterministic=True)
-        return iter(distribute_batches(self.strategy, prepared.prefetch(4)))
+        return iter(distribute_batches(self.strategy, prepared.prefetch(4), is_shared=is_shared))
 
     def run(self, iterator: tf.data.Iterator, steps: int) -> dict[str, float]:
-        """Takes `steps` steps -> means over them: `loss` and one entry per term; and two numbers:
-        `candidates`, the impressions in all of them, and `finite_steps`, the steps before the first
-        whose loss is not finite."""
+        """Takes `steps` steps -> means over them: `loss` and one entry per term; and sums: the
+        counts of `padding_counts`, of which `candidates` are the impressions; and `finite_steps`,
+        the steps before the first whose loss is not finite."""
         totals = self._steps(iterator, tf.constant(steps))
         means = {name: float(value) / steps for name, value in totals.items()}
-        return means | {name: float(totals[name]) for name in ("candidates", "finite_steps")}
+        return means | {name: float(totals[name]) for name in (*PADDING_COUNTS, "finite_steps")}
 
     def _step_inputs(self, batch: Batch) -> dict[str, tf.Tensor]:
         """Adds the owner of each row and drops what neither network nor losses read; strings could
@@ -75,7 +79,7 @@ class TrainingLoop:
         return {key: batch[key] for key in sorted(keys)}
 
     def _run_steps(self, iterator: tf.data.Iterator, steps: tf.Tensor) -> dict[str, tf.Tensor]:
-        names = ["loss", "candidates", *(term.name for term in self.networks.losses)]
+        names = ["loss", *PADDING_COUNTS, *(term.name for term in self.networks.losses)]
         totals = {name: tf.constant(0.0) for name in names}
         finite_steps = tf.constant(0.0)
         for _ in tf.range(steps):
@@ -91,8 +95,7 @@ class TrainingLoop:
     def _step(self, batch: Batch) -> dict[str, tf.Tensor]:
         values, gradients = (self._gradients or self._loss_gradients)(batch)
         self.optimizer.apply(gradients, self.networks.training.trainable_variables)
-        values["candidates"] = tf.cast(tf.reduce_sum(batch["candidates_length"]), tf.float32)
-        return values
+        return values | padding_counts(batch)
 
     def _loss_gradients(self, batch: Batch) -> tuple[dict[str, tf.Tensor], list[tf.Tensor]]:
         network = self.networks.training

@@ -34,6 +34,11 @@ class TrainingSettings:
         steps_per_call: Steps in one call of the compiled loop; progress shows after each.
         checkpoint_steps: Steps between checkpoints beside the one after each epoch; 0 for none.
         shuffle_buffer: Records the session shuffle holds at once.
+        deterministic: Whether batches come in the same order in every run, so that equal runs have
+            equal results and a stopped one continues as if it had not been. Otherwise what is ready
+            first comes first.
+        cache: `memory` keeps the encoded batches of the first epoch and only changes their order
+            in later ones; `none` reads and mixes sessions anew in every epoch.
     """
 
     optimizer: Literal["adamw", "adagrad", "sgd"] = "adamw"
@@ -51,6 +56,8 @@ class TrainingSettings:
     steps_per_call: int = 50
     checkpoint_steps: int = 0
     shuffle_buffer: int = 65536
+    deterministic: bool = True
+    cache: Literal["none", "memory"] = "none"
 
     def __post_init__(self) -> None:
         require_choices(self)
@@ -63,6 +70,9 @@ class TrainingSettings:
         require(norm is None or norm > 0, "clip_norm", "above 0 or none", norm)
         ratio = self.negatives_per_positive
         require(ratio is None or ratio > 0, "negatives_per_positive", "above 0 or none", ratio)
+        is_drawn_anew = self.cache != "none" and ratio is not None
+        rule = "none where negatives are drawn anew in every epoch (negatives_per_positive)"
+        require(not is_drawn_anew, "cache", rule, self.cache)
 
 
 PRESETS = {

@@ -104,12 +104,15 @@ def _mirrored(*devices: str) -> tf.distribute.Strategy:
 
 
 def distribute_batches(
-    strategy: tf.distribute.Strategy, batches: tf.data.Dataset
+    strategy: tf.distribute.Strategy, batches: tf.data.Dataset, *, is_shared: bool = False
 ) -> tf.data.Dataset | tf.distribute.DistributedDataset:
     """Parts of batches, one per replica after the other -> what the replicas iterate over.
 
-    Parts of one batch are of equal size.
+    Parts of one batch are of equal size. All workers have the same batches, of which each takes its
+    parts; or, where `is_shared`, batches of its own, with a part for each of its replicas.
     """
+    if is_shared:
+        return strategy.distribute_datasets_from_function(lambda _: batches)
     return strategy.distribute_datasets_from_function(lambda context: _own_parts(batches, context))
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ranking.features.dataset import training_batches, training_steps
+from ranking.features.dataset import training_steps
 from ranking.features.encoder import Encoder
+from ranking.features.padding import PADDING_COUNTS, padding_shares
 from ranking.features.prepared_data import PreparedData
 from ranking.features.reading_errors import explained
 from ranking.models.catalog import build
@@ -27,6 +28,7 @@ from ranking.training.run_folder import SETTINGS_FILE, Run, open_run, started_do
 from ranking.training.score_function import score_function
 from ranking.training.session_file import SessionFileWriter
 from ranking.training.split_evaluation import SplitEvaluation
+from ranking.training.training_input import TrainingInput
 from ranking.training.warm_start import warm_start
 from ranking.training.warm_start_report import WarmStartReport
 from ranking.training.workers import Workers
@@ -47,6 +49,8 @@ class Trainer:
         max_steps: Stops after this many steps, within an epoch if need be; `None` takes all epochs.
             A decaying learning rate is planned for all epochs either way, so that a run that was
             stopped and continues is the run that was never stopped.
+        data_service: Address of a data service that reads and encodes, `grpc://host:port`; `None`
+            for this process. Batches then differ from run to run.
 
     Attributes:
         workers: The processes that train together.
@@ -63,6 +67,7 @@ class Trainer:
         strategy: tf.distribute.Strategy,
         *,
         max_steps: int | None = None,
+        data_service: str | None = None,
     ) -> None:
         self.run = run
         self.data = data
@@ -84,6 +89,18 @@ class Trainer:
                 run.checkpoints, self.networks.training, optimizer, origin=run.origin
             )
         self.replicas = strategy.num_replicas_in_sync
+        self.input = TrainingInput(
+            run,
+            data,
+            self.encoder,
+            label=self.task,
+            sessions_per_batch=self.sessions_per_batch,
+            epoch_steps=self.epoch_steps,
+            replicas=self.replicas,
+            by_size=self._batches_by_size(),
+            workers=self.workers,
+            data_service=data_service,
+        )
         self._score = score_function(self.networks)
         self._evaluations: dict[str, SplitEvaluation] = {}
 
@@ -156,23 +173,26 @@ class Trainer:
 
     def _train_epoch(self, progress: Progress, observe: Observer) -> Progress:
         """Trains to the end of the epoch, or of the run where that comes first."""
-        iterator = self.loop.iterate(self._batches(progress))
+        batches = self.input.batches(progress.epoch, progress.epoch_step)
+        iterator = self.loop.iterate(batches, is_shared=self.input.is_shared)
         epoch_end = progress.step - progress.epoch_step + self.epoch_steps
         stop = min(epoch_end, self.total_steps)
         while progress.step < stop:
             steps = min(self._steps_until_stop(progress.step), stop - progress.step)
             losses = self._timed_steps(iterator, progress.step, steps)
             progress = _advanced(progress, losses, steps)
-            self._log(progress.step, losses)
+            told = _with_padding(losses)
+            self._log(progress.step, told)
             is_due = progress.step == stop or self._is_checkpoint_step(progress.step)
             if is_due and progress.step < epoch_end:
                 self._save(progress)
-            observe(progress, losses)
+            observe(progress, told)
         return self._finish_epoch(progress, observe) if stop == epoch_end else progress
 
     def _finish_epoch(self, progress: Progress, observe: Observer) -> Progress:
         losses = {name: value / progress.epoch_step for name, value in progress.epoch_sums.items()}
-        entry = {"epoch": progress.epoch + 1.0, "step": float(progress.step), **losses}
+        entry = {"epoch": progress.epoch + 1.0, "step": float(progress.step)}
+        entry |= _with_padding(losses)
         self._check_weights(progress.step)
         value = self.workers.of_chief(self._validate(entry) if self.workers.is_chief else 0.0)
         is_better = math.isnan(value) or progress.best_step < 0 or value > progress.best_value
@@ -227,24 +247,6 @@ class Trainer:
         is_stale = patience > 0 and progress.stale_epochs >= patience
         return progress.step >= self.total_steps or is_stale
 
-    def _batches(self, progress: Progress) -> tf.data.Dataset:
-        settings = self.run.training
-        return training_batches(
-            self.data,
-            self.encoder,
-            split="train",
-            sessions_per_batch=self.sessions_per_batch,
-            replicas=self.replicas,
-            seed=self.run.seed,
-            epoch=progress.epoch,
-            skip_batches=progress.epoch_step,
-            label=self.task,
-            negatives_per_positive=settings.negatives_per_positive,
-            pad_to_max=settings.xla,
-            by_size=self._batches_by_size(),
-            shuffle_buffer=settings.shuffle_buffer,
-        )
-
     def _batches_by_size(self) -> bool:
         asked = self.run.training.batch_by_size
         if asked is not None:
@@ -263,7 +265,10 @@ class Trainer:
         if finite_steps < steps:
             what = f"loss={losses['loss']} at step {step + finite_steps + 1}"
             raise DivergenceError(what, self.run.training)
-        losses["impressions_per_second"] = losses.pop("candidates") / seconds
+        losses["impressions_per_second"] = losses["candidates"] / seconds
+        # Means over steps, as the losses are, so that a run that continues has those of one that
+        # was never stopped.
+        losses |= {name: losses[name] / steps for name in PADDING_COUNTS}
         return losses
 
     def _steps_until_stop(self, step: int) -> int:
@@ -326,6 +331,13 @@ def _agreed(run: Run, data: PreparedData, max_steps: int | None) -> dict[str, An
     """What all workers of a run must have alike; folders may have other names elsewhere."""
     document = {**started_document(run, data), "max_steps": max_steps}
     return {name: document[name] for name in sorted(document.keys() - {"data"})}
+
+
+def _with_padding(losses: Mapping[str, float]) -> dict[str, float]:
+    """The same with shares of padding in place of the counts that they follow from."""
+    counts = {name: losses[name] for name in PADDING_COUNTS}
+    rest = {name: value for name, value in losses.items() if name not in counts}
+    return rest | padding_shares(counts)
 
 
 def _advanced(progress: Progress, losses: Mapping[str, float], steps: int) -> Progress:

@@ -185,6 +185,19 @@ def test_seed_and_epoch_decide_alone(data, train):
     assert {tensor.shape[0] for tensor in again.element_spec.values()} == {BATCH}
 
 
+def test_every_session_comes_once_in_any_order(train, sessions):
+    names = session_ids(train(deterministic=False, negatives_per_positive=None))
+    assert len(set(names)) == len(names) == SESSIONS // BATCH * BATCH
+    assert set(names) <= set(sessions)
+
+
+def test_only_an_order_of_no_account_reads_whatever_is_ready(data):
+    encoder = Encoder(data.spec, data.vocabulary_folder)
+    for asked in (True, False):
+        options = training_dataset(data, encoder, deterministic=asked).options()
+        assert options.deterministic is asked
+
+
 def test_epochs_differ_in_order_and_negatives(train):
     first, second = train(), train(epoch=1)
     assert session_ids(first) != session_ids(second)

@@ -4,7 +4,13 @@ import tensorflow as tf
 
 from ranking.features.encoder import Encoder
 from ranking.features.inputs import example_request
-from ranking.features.padding import pad_sessions, pad_to_fixed_shapes, padding_share
+from ranking.features.padding import (
+    PADDING_COUNTS,
+    pad_sessions,
+    pad_to_fixed_shapes,
+    padding_counts,
+    padding_shares,
+)
 from ranking.features.spec import BEHAVIORS, CANDIDATES, SESSION, FeatureSpec
 from tests.helpers.resolved_small_spec import resolved_small_spec
 
@@ -63,8 +69,16 @@ def test_new_sessions_are_empty(batch):
 
 def test_the_share_of_padding_is_counted(spec, batch):
     whole = pad_sessions(pad_to_fixed_shapes(spec, batch), 2)
-    shares = padding_share(spec, whole)
-    assert shares == pytest.approx({"behaviors": 1 - 5 / 22, "candidates": 1 - 11 / 32})
-    assert padding_share(
-        spec, {"behaviors_item": tf.zeros([2, 0]), "behaviors_length": [0, 0]}
-    ) == {"behaviors": 0.0}
+    counts = {name: float(count) for name, count in padding_counts(whole).items()}
+    expected = {"behaviors": 5, "behaviors_positions": 22}
+    assert counts == expected | {"candidates": 11, "candidates_positions": 32}
+    assert set(counts) == set(PADDING_COUNTS)
+    shares = {"behaviors_padding": 1 - 5 / 22, "candidates_padding": 1 - 11 / 32}
+    assert padding_shares(counts) == pytest.approx(shares)
+
+
+def test_a_model_that_reads_no_behaviors_pads_none(spec, batch):
+    alone = {key: value for key, value in batch.items() if not key.startswith("behaviors_")}
+    counts = padding_counts(alone | {"behaviors_length": batch["behaviors_length"]})
+    assert float(counts["behaviors"]) == float(counts["behaviors_positions"]) == 0.0
+    assert float(counts["candidates"]) == 11.0

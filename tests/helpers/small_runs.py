@@ -60,11 +60,12 @@ def started(
     *,
     strategy: tf.distribute.Strategy | None = None,
     max_steps: int | None = None,
+    data_service: str | None = None,
 ) -> Trainer:
     """The trainer of a run whose folder is there, or is made."""
     start_run(run, data)
     strategy = strategy or tf.distribute.get_strategy()
-    return Trainer(run, data, strategy, max_steps=max_steps)
+    return Trainer(run, data, strategy, max_steps=max_steps, data_service=data_service)
 
 
 def _session(chance: random.Random, number: int) -> dict[str, Any]:

@@ -102,8 +102,8 @@ def test_batches_are_a_fair_sample_where_the_model_normalizes_over_them(
     training = dataclasses.replace(run.training, batch_by_size=asked)
     seen = {}
     monkeypatch.setattr(
-        "ranking.training.trainer.training_batches", lambda *_, **given: seen.update(given)
+        "ranking.training.training_input.training_batches", lambda *_, **given: seen.update(given)
     )
     trainer = started(dataclasses.replace(run, training=training), data)
-    trainer._batches(trainer._restored())
+    trainer.input.batches(0, 0)
     assert seen["by_size"] is by_size

@@ -23,6 +23,12 @@ def test_values_out_of_range_are_refused_by_name(name: str, value: float) -> Non
         TrainingSettings(**{name: value})
 
 
+def test_a_cache_does_not_go_with_negatives_that_are_drawn_anew() -> None:
+    with pytest.raises(SettingsError, match="`cache` must be none where negatives are drawn anew"):
+        TrainingSettings(cache="memory", negatives_per_positive=1.0)
+    assert TrainingSettings(cache="memory", negatives_per_positive=None).cache == "memory"
+
+
 def test_overrides_reach_training_settings() -> None:
     changed = apply_overrides(
         TrainingSettings(), {"negatives_per_positive": "none", "optimizer": "sgd", "xla": "true"}

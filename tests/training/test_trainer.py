@@ -268,7 +268,6 @@ def test_a_record_that_changed_meanwhile_names_its_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_a_record_that_lacks_a_field_names_the_field(split: str, tmp_path: Path) -> None:
     data = small_data(tmp_path / "data", train=31, test=7)
-    trainer = started(small_run(tmp_path / "run", data), data)
     shard = data.files(split)[0]
     records = [record.numpy() for record in tf.data.TFRecordDataset(str(shard))]
     with tf.io.TFRecordWriter(str(shard)) as writer:
@@ -277,7 +276,8 @@ def test_a_record_that_lacks_a_field_names_the_field(split: str, tmp_path: Path)
             del example.features.feature["session_id"]
             writer.write(example.SerializeToString())
     _resign(data.folder, shard)
-    trainer.data = read_prepared(data.folder)
+    data = read_prepared(data.folder)
+    trainer = started(small_run(tmp_path / "run", data), data)
     with pytest.raises(
         PreparedDataError, match="does not fit its feature_spec.json: Feature: session_id"
     ):

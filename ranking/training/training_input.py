@@ -1,0 +1,116 @@
+"""The batches that a run trains on, epoch by epoch."""
+
+import hashlib
+from typing import Any
+
+import tensorflow as tf
+
+from ranking.features.cached_batches import CachedBatches
+from ranking.features.data_service import DataService
+from ranking.features.dataset import in_parts, training_batches
+from ranking.features.encoder import Encoder
+from ranking.features.prepared_data import PreparedData
+from ranking.training.run_folder import Run
+from ranking.training.workers import Workers
+
+
+class TrainingInput:
+    """Makes the batches of each epoch as the run's settings say.
+
+    Args:
+        run: The run.
+        data: Prepared data with the run's spec.
+        encoder: Its encoder.
+        label: Name of the label that negatives are sampled for.
+        sessions_per_batch: Sessions of a step over all replicas.
+        epoch_steps: Steps of an epoch.
+        replicas: Replicas over all workers.
+        by_size: Whether sessions of like size share a batch.
+        workers: The processes that train together.
+        data_service: Address of a data service that makes the batches; `None` for this process.
+
+    Attributes:
+        is_shared: Whether each worker gets batches of its own, rather than its part of all.
+
+    Raises:
+        ValueError: If settings do not go together, or the address is none.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        data: PreparedData,
+        encoder: Encoder,
+        *,
+        label: str,
+        sessions_per_batch: int,
+        epoch_steps: int,
+        replicas: int,
+        by_size: bool,
+        workers: Workers,
+        data_service: str | None = None,
+    ) -> None:
+        self._run = run
+        self._data = data
+        self._encoder = encoder
+        self._label = label
+        self._sessions = sessions_per_batch
+        self._epoch_steps = epoch_steps
+        self._replicas = replicas
+        self._by_size = by_size
+        self._workers = workers
+        self._data_service = data_service
+        self._cached: CachedBatches | None = None
+        self.is_shared = data_service is not None
+        if data_service is not None:
+            self._service(0, 0)  # A wrong address should be told before training starts.
+            if run.training.cache != "none":
+                raise ValueError(
+                    "`cache` must be none with a data service, whose batches never end. Received: "
+                    f"cache={run.training.cache}, data_service={data_service}"
+                )
+
+    def batches(self, epoch: int, first_step: int) -> tf.data.Dataset:
+        """The batches of an epoch from step `first_step` on, in parts: one per replica.
+
+        A data service, which knows no place to go on from, starts over.
+        """
+        settings = self._run.training
+        if self._data_service is not None:
+            own = self._workers.count
+            return self._read(
+                epoch,
+                sessions_per_batch=self._sessions // own,
+                replicas=self._replicas // own,
+                service=self._service(epoch, first_step),
+            )
+        if settings.cache == "none":
+            return self._read(epoch, skip_batches=first_step)
+        if self._cached is None:
+            batches = self._read(0, replicas=1)
+            self._cached = CachedBatches(batches, count=self._epoch_steps, seed=self._run.seed)
+        batches = self._cached.epoch(epoch, first_step)
+        return in_parts(batches, self._replicas, deterministic=settings.deterministic)
+
+    def _read(self, epoch: int, **changes: Any) -> tf.data.Dataset:
+        settings = self._run.training
+        arguments: dict[str, Any] = {
+            "split": "train",
+            "sessions_per_batch": self._sessions,
+            "replicas": self._replicas,
+            "seed": self._run.seed,
+            "epoch": epoch,
+            "skip_batches": 0,
+            "label": self._label,
+            "negatives_per_positive": settings.negatives_per_positive,
+            "pad_to_max": settings.xla,
+            "by_size": self._by_size,
+            "shuffle_buffer": settings.shuffle_buffer,
+            "deterministic": settings.deterministic,
+        }
+        return training_batches(self._data, self._encoder, **(arguments | changes))
+
+    def _service(self, epoch: int, first_step: int) -> DataService:
+        # The same for all workers of a run, and for no other run.
+        run = hashlib.sha256(repr(sorted(self._run.origin.items())).encode()).hexdigest()[:16]
+        return DataService(str(self._data_service), f"{run}-{epoch}-{first_step}")

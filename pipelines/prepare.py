@@ -72,7 +72,7 @@ def _define_flags() -> None:
     flags.DEFINE_multi_string(
         "beam_option",
         [],
-        "An option of Beam, such as runner=FlinkRunner; without, it is in this process. Repeatable.",
+        "An option of Beam, such as runner=FlinkRunner; in this process without any. Repeatable.",
     )
     flags.DEFINE_float(
         "global_label_noise",

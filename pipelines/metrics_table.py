@@ -22,6 +22,7 @@ Column = tuple[str, Callable[[Metrics], str]]
 
 _ALL = "all"
 _UNDEFINED = "–"
+_PADDED = ("behaviors", "candidates")
 _LABEL_WIDTH = 30
 _FILE_WIDTH = 120  # what is not a terminal has no width of its own
 _FIRST_DIMENSIONS = ("scenario", "history", "category")
@@ -35,6 +36,9 @@ def print_evaluation(console: Console, evaluation: "Evaluation", run: "Run", spl
         if run.simulated:
             title += ", simulated data"
         print_metrics(console, segments, title)
+    if evaluation.padding:
+        padding = [f"{evaluation.padding[f'{of}_padding']:.1%} of {of}" for of in _PADDED]
+        console.print(f"[dim]padding of the batches: {' and '.join(padding)}[/dim]")
 
 
 def print_metrics(console: Console, segments: Mapping[str, Metrics], title: str) -> None:

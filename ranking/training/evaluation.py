@@ -30,10 +30,13 @@ class Evaluation:
         streams: By ranker (`model`, and `oracle` and `popularity` where the data has them) and
             task.
         segmentation: What the codes of segments stand for.
+        padding: Shares of the batches that held nothing, see `padding_shares`; empty where nobody
+            counted.
     """
 
     streams: Mapping[str, Mapping[str, MetricStream]]
     segmentation: Segmentation
+    padding: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def metrics(self) -> dict[str, Segments]:
         """The metrics of the model by task: `{"click": {"all": {...}, "scenario=search": {...}}}`.

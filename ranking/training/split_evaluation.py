@@ -1,9 +1,15 @@
 """From prepared data to the evaluation of one split."""
 
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
 import tensorflow as tf
 
 from ranking.features.dataset import evaluation_batches
 from ranking.features.encoder import Encoder
+from ranking.features.padding import padding_counts, padding_shares
 from ranking.features.prepared_data import PreparedData
 from ranking.features.reading_errors import explained
 from ranking.training.evaluation import Evaluation, ScoreFunction, evaluate
@@ -45,7 +51,17 @@ class SplitEvaluation:
         Raises:
             ValueError: If a record cannot be read, or a score is NaN.
         """
+        counts: Counter[str] = Counter()
+        batches = _counted(self._batches, counts)
         with explained(self._data):
-            return evaluate(
-                score, self._batches, self._run.spec, self._run.vocabularies, sessions=sessions
+            evaluation = evaluate(
+                score, batches, self._run.spec, self._run.vocabularies, sessions=sessions
             )
+        return dataclasses.replace(evaluation, padding=padding_shares(counts))
+
+
+def _counted(batches: tf.data.Dataset, counts: Counter[str]) -> Iterator[Any]:
+    """The batches, whose padding is added to `counts` as they pass."""
+    for batch in batches:
+        counts.update({name: int(count) for name, count in padding_counts(batch).items()})
+        yield batch

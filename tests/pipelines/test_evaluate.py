@@ -77,6 +77,12 @@ def test_every_session_of_the_split_is_evaluated_once(run, tmp_path):
         "grade=13",
     }
     assert {"city=Oslo", "city=Århus", "city=東京"} <= set(metrics)
+    split = data.manifest.splits["test"]
+    # One batch of 256 sessions, as wide as its longest history and its longest list.
+    shown = 1 - evaluation.padding["candidates_padding"]
+    assert 256 * 7 * shown == pytest.approx(split.candidates)
+    kept = 1 - evaluation.padding["behaviors_padding"]
+    assert 256 * data.spec.behaviors_max_length * kept == pytest.approx(split.behaviors)
     console = Console(file=io.StringIO(), width=120)
     print_evaluation(console, evaluation, run, "test")
     assert "click by dnn on small, test split, simulated data" in console.file.getvalue()

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import math
 import re
@@ -138,3 +139,16 @@ def test_the_title_says_task_model_data_and_that_data_are_simulated():
     run.simulated = False
     print_evaluation(console, evaluation, run, "test")
     assert "simulated" not in console.file.getvalue()
+
+
+def test_padding_is_told_where_it_was_counted():
+    score = lambda batch: {"click": batch["labels_click"]}  # noqa: E731
+    evaluation = evaluate(score, [encoded_batch(17, 1)], evaluation_spec())
+    run = SimpleNamespace(model="aw_moe", spec=evaluation_spec(), simulated=True)
+    printed = []
+    for padding in ({}, {"behaviors_padding": 0.125, "candidates_padding": 0.03}):
+        console = Console(file=io.StringIO(), width=120)
+        print_evaluation(console, dataclasses.replace(evaluation, padding=padding), run, "test")
+        printed.append(console.file.getvalue())
+    assert "padding of the batches" not in printed[0]
+    assert "padding of the batches: 12.5% of behaviors and 3.0% of candidates" in printed[1]

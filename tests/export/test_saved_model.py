@@ -24,6 +24,7 @@ from tests.helpers.encoding_oracle import raw_request
 from tests.helpers.exported_model import (
     ExportedModel,
     export_small_model,
+    prepared_small_data,
     random_networks,
     trained_model,
 )
@@ -45,15 +46,14 @@ WITHOUT_GATE = tuple(name for name in SIGNATURES if name not in ("gate", "score"
 
 
 @pytest.fixture(scope="module")
-def target_form(
-    exported: ExportedModel, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ExportedModel]:
+def target_form(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExportedModel]:
     """An `aw_moe` whose gate reads the target item, in half precision."""
+    folder = tmp_path_factory.mktemp("target")
+    data = prepared_small_data(folder / "data", train=61, test=11)
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        folder = tmp_path_factory.mktemp("target")
         yield export_small_model(
-            folder, exported.data, "aw_moe", gate_context="target", contrastive_weight=0.0
+            folder / "export", data, "aw_moe", gate_context="target", contrastive_weight=0.0
         )
     finally:
         keras.config.set_dtype_policy("float32")

@@ -12,13 +12,9 @@ from ranking.features.encoder import Batch, Encoder
 from ranking.features.negative_sampling import NegativeSampling
 from ranking.features.padding import pad_sessions, pad_to_fixed_shapes
 from ranking.features.prepared_data import PreparedData
+from ranking.features.reading_memory import pool_batches, shuffled_records
 from ranking.features.records import parse_records
-from ranking.features.session_order import (
-    POOL_BATCHES,
-    measure_sessions,
-    order_by_size,
-    order_pool,
-)
+from ranking.features.session_order import measure_sessions, order_by_size, order_pool
 from ranking.features.session_stream import (
     epoch_seeds,
     interleaved_records,
@@ -50,8 +46,8 @@ def training_batches(
     """One epoch of a split -> encoded batches in random order, `training_steps` times `replicas`.
 
     Every batch of `sessions_per_batch` sessions comes as `replicas` equal parts, one after the
-    other and padded alike. Shards are shuffled, then sessions by a buffer; then pools of 32 batches
-    are sorted by size so that batches hold little padding, and the batches of a pool are shuffled.
+    other and padded alike. Shards are shuffled, then sessions by a buffer; then pools of batches
+    are ordered by size so that batches hold little padding, and the batches of a pool are shuffled.
     Sessions that fill no batch at the end are dropped. Unless asked otherwise, `seed`, `epoch`,
     `sessions_per_batch`, `by_size` and `shuffle_buffer` alone decide about the order.
 
@@ -72,7 +68,7 @@ def training_batches(
         pad_to_max: Pads to few different shapes, see `pad_to_fixed_shapes`.
         by_size: Whether pools are sorted by size. A batch then is no fair sample of all sessions:
             those without any history share one.
-        shuffle_buffer: Records in the shuffle buffer.
+        shuffle_buffer: Records in the shuffle buffer, fewer where they are large.
         deterministic: Whether the order is always the same. Otherwise what is ready first comes
             first, and `skip_batches` leaves out other sessions than were read before.
         service: Other processes that read and encode, see `DataService`; this one when left out.
@@ -94,14 +90,17 @@ def training_batches(
     records = interleaved_records(data.files(split), seeds[0], deterministic=deterministic)
     mapped = functools.partial(_mapped, deterministic=deterministic)
     measured = mapped(records.batch(_MEASURED_AT_ONCE), measure).unbatch()
-    pools = shuffled(measured, shuffle_buffer, seeds[1]).batch(POOL_BATCHES * sessions_per_batch)
-    pools = pools.enumerate().skip(skip_batches // POOL_BATCHES)
+    counts = data.manifest.splits[split]
+    in_pool = pool_batches(counts, sessions_per_batch)
+    mixed = shuffled(measured, shuffled_records(counts, shuffle_buffer), seeds[1])
+    pools = mixed.batch(in_pool * sessions_per_batch).enumerate().skip(skip_batches // in_pool)
 
     def order(number: tf.Tensor, measured: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, tf.Tensor]:
         return order_pool(
             number,
             measured,
             sessions_per_batch=sessions_per_batch,
+            pool_batches=in_pool,
             seed=seeds[2],
             by_size=by_size,
         )
@@ -118,7 +117,7 @@ def training_batches(
             for key, value in encoded.items()
         }
 
-    batches = mapped(pools, order, parallel=1).unbatch().skip(skip_batches % POOL_BATCHES)
+    batches = mapped(pools, order, parallel=1).unbatch().skip(skip_batches % in_pool)
     encoded = mapped(batches, encode)
     if service is not None:
         encoded = service.distribute(encoded)
@@ -151,8 +150,8 @@ def evaluation_batches(
 ) -> tf.data.Dataset:
     """A split -> encoded batches with every session once, in parts like those of training.
 
-    Sessions come in the order of the shards, but sorted by size within pools of 32 batches. The
-    last batch is filled up with empty sessions: zeros, lengths included.
+    Sessions come in the order of the shards, but ordered by size within pools of batches. The last
+    batch is filled up with empty sessions: zeros, lengths included.
 
     Raises:
         ValueError: If an argument is out of range or names something that is not there, or if a
@@ -161,13 +160,16 @@ def evaluation_batches(
     _check_sizes(sessions_per_batch, replicas)
 
     def order(serialized: tf.Tensor) -> tf.Tensor:
-        return order_by_size(*measure_sessions(data.spec, serialized, None))
+        measured = measure_sessions(data.spec, serialized, None)
+        return order_by_size(*measured, sessions_per_batch)
 
     def encode(serialized: tf.Tensor) -> Batch:
         encoded = encoder.encode_records(parse_records(data.spec, serialized))
         return pad_sessions(encoded, sessions_per_batch)
 
-    pools = records_in_order(data.files(split)).batch(POOL_BATCHES * sessions_per_batch)
+    records = records_in_order(data.files(split))
+    in_pool = pool_batches(data.manifest.splits[split], sessions_per_batch)
+    pools = records.batch(in_pool * sessions_per_batch)
     batches = _mapped(pools, order, parallel=1).rebatch(sessions_per_batch)
     return in_parts(_mapped(batches, encode), replicas)
 

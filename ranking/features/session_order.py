@@ -1,16 +1,11 @@
 """The order of sessions: random in training, and always with those of like size in one batch."""
 
-import math
-
 import tensorflow as tf
 
 from ranking.features.negative_sampling import NegativeSampling
 from ranking.features.record_layout import record_layout
 from ranking.features.records import parse_records
 from ranking.features.spec import BEHAVIORS, FeatureSpec
-
-POOL_BATCHES = 32  # Batches whose sessions are sorted together.
-_GROUP_FACTOR = 1.2
 
 Measured = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 
@@ -37,20 +32,46 @@ def measure_sessions(
     return tf.gather(serialized, used), tf.gather(candidates, used), tf.gather(behaviors, used)
 
 
-def order_by_size(serialized: tf.Tensor, candidates: tf.Tensor, behaviors: tf.Tensor) -> tf.Tensor:
-    """Measured sessions `[n]` -> their records, those of like size next to each other.
+def order_by_size(
+    serialized: tf.Tensor, candidates: tf.Tensor, behaviors: tf.Tensor, sessions_per_batch: int
+) -> tf.Tensor:
+    """Measured sessions `[n]` -> their records, in an order in which batches hold little padding.
 
-    They are grouped by number of candidates, which differ by a factor below 1.2 within a group, so
-    that less than a sixth of a batch is padding; within a group they are sorted by number of
-    behaviors. From one group to the next the direction changes, so that the batch where both meet
-    has no gap. Sessions of the same size keep their order.
+    All are sorted by number of candidates or of behaviors, whichever wastes more where the largest
+    number decides about all, and halved; so are the halves, until each is a batch of
+    `sessions_per_batch`. Sessions of the same size keep their order. The last batch may be smaller.
     """
-    relative = tf.math.log(tf.cast(tf.maximum(candidates, 1), tf.float64)) / math.log(_GROUP_FACTOR)
-    group = tf.cast(tf.floor(relative), tf.int64)
-    is_used = tf.math.bincount(tf.cast(group, tf.int32), dtype=tf.int64) > 0
-    number = tf.gather(tf.cumsum(tf.cast(is_used, tf.int64)), group)
-    history = tf.where(number % 2 == 0, behaviors, -behaviors)
-    return tf.gather(serialized, tf.argsort(group * (1 << 32) + history, stable=True))
+    places = tf.range(tf.shape(serialized)[0])
+    batch = places // sessions_per_batch
+    batches = tf.reduce_max(tf.concat([batch, [-1]], axis=0)) + 1
+    start = (places, tf.zeros_like(places), tf.zeros_like(places) + batches)
+
+    def is_unfinished(order: tf.Tensor, first: tf.Tensor, end: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_any(end - first > 1)
+
+    def halve(
+        order: tf.Tensor, first: tf.Tensor, end: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Sorts each part, the batches from `first` to `end`, of all that stand at its places."""
+        sizes = [tf.gather(values, order) for values in (candidates, behaviors)]
+        wasted = [_waste(values, first, batches) for values in sizes]
+        key = tf.where(wasted[0] >= wasted[1], *sizes)
+        part = tf.cast(first, tf.int64) * (1 << 32)
+        order = tf.gather(order, tf.argsort(part + tf.cast(key, tf.int64), stable=True))
+        middle = first + (end - first) // 2
+        is_second = batch >= middle
+        return order, tf.where(is_second, middle, first), tf.where(is_second, end, middle)
+
+    order, _, _ = tf.while_loop(is_unfinished, halve, start)
+    return tf.gather(serialized, order)
+
+
+def _waste(values: tf.Tensor, part: tf.Tensor, parts: tf.Tensor) -> tf.Tensor:
+    """Sizes `[n]`, the part of each -> how many times the mean of its part the largest is."""
+    values = tf.cast(values, tf.float64)
+    largest = tf.math.unsorted_segment_max(values, part, parts)
+    mean = tf.math.unsorted_segment_mean(values, part, parts)
+    return tf.gather(tf.math.divide_no_nan(largest, mean), part)
 
 
 def order_pool(
@@ -58,6 +79,7 @@ def order_pool(
     measured: Measured,
     *,
     sessions_per_batch: int,
+    pool_batches: int,
     seed: int,
     by_size: bool = True,
 ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -69,6 +91,7 @@ def order_pool(
         number: The pool's number in its epoch, int64.
         measured: Sessions in random order.
         sessions_per_batch: Sessions of a batch, S.
+        pool_batches: Batches of a full pool.
         seed: Decides about the order together with `number`.
         by_size: Whether sessions of like size share a batch; otherwise any do.
 
@@ -77,8 +100,8 @@ def order_pool(
     """
     count = tf.shape(measured[0])[0] // sessions_per_batch
     kept = [values[: count * sessions_per_batch] for values in measured]
-    ordered = order_by_size(*kept) if by_size else kept[0]
+    ordered = order_by_size(*kept, sessions_per_batch) if by_size else kept[0]
     batches = tf.reshape(ordered, [count, sessions_per_batch])
     chance = tf.random.stateless_uniform([count], tf.stack([seed, number]))
-    numbers = number * POOL_BATCHES + tf.range(tf.cast(count, tf.int64))
+    numbers = number * pool_batches + tf.range(tf.cast(count, tf.int64))
     return tf.gather(batches, tf.argsort(chance, stable=True)), numbers

@@ -1,7 +1,7 @@
 import dataclasses
 import functools
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +10,20 @@ import pyarrow as pa
 import pytest
 import tensorflow as tf
 
+from ranking.features import reading_memory
 from ranking.features import spec as specs
 from ranking.features.dataset import evaluation_batches, training_batches, training_steps
 from ranking.features.encoder import Encoder
 from ranking.features.preparation import prepare
 from ranking.features.prepared_data import PreparedData
-from ranking.features.session_order import POOL_BATCHES
 from ranking.features.spec import FeatureSpec, Roles
 from ranking.sources.session_source import SessionSource
 from tests.helpers.global_label_oracle import crowded_sessions, global_labels
 from tests.helpers.small_spec import sessions_schema, small_sessions, small_spec
 
 SESSIONS = 307
-BATCH = 2  # So that an epoch has several pools.
+BATCH = 2
+POOL = 32  # So that an epoch has several pools.
 ARGUMENTS: dict[str, Any] = {
     "split": "train",
     "sessions_per_batch": BATCH,
@@ -70,6 +71,13 @@ def selected(spec: FeatureSpec, table: pa.RecordBatch) -> pa.RecordBatch:
         for row in table.to_pylist()
     ]
     return pa.RecordBatch.from_pylist(rows, schema=sessions_schema(spec))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_pools() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading_memory, "MOST_POOL_BATCHES", POOL)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +151,7 @@ def test_an_epoch_has_every_session_with_a_positive_once(train, sessions):
     clicked = with_click(sessions)
     assert len(set(seen)) == len(seen) and set(seen) <= clicked
     assert len(seen) == len(clicked) // BATCH * BATCH
-    assert len(train()) > 3 * POOL_BATCHES
+    assert len(train()) > 3 * POOL
 
 
 def test_all_sessions_and_candidates_come_without_sampling(train, sessions):
@@ -208,7 +216,7 @@ def test_epochs_differ_in_order_and_negatives(train):
 
 
 def test_a_continued_epoch_is_the_rest_of_it(train):
-    skip = 2 * POOL_BATCHES + 3
+    skip = 2 * POOL + 3
     assert same(train(skip_batches=skip), train()[skip:])
 
 

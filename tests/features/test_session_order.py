@@ -1,10 +1,11 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from ranking.features.negative_sampling import NegativeSampling
+from ranking.features.reading_memory import MOST_POOL_BATCHES
 from ranking.features.record_encoding import RecordEncoder
 from ranking.features.session_order import (
-    POOL_BATCHES,
     measure_sessions,
     order_by_size,
     order_pool,
@@ -37,26 +38,61 @@ def test_sessions_are_measured_as_training_will_see_them(tmp_path):
     assert candidates.numpy().tolist() == expected
 
 
-def test_sessions_of_like_size_share_a_batch():
-    sessions = 61
-    candidates, behaviors = random_sizes(POOL_BATCHES * sessions)
-    names = tf.strings.as_string(tf.range(len(candidates)))
-    order = order_by_size(names, tf.constant(candidates), tf.constant(behaviors))
-    rows = [int(name) for name in order.numpy()]
-    assert sorted(rows) == list(range(len(candidates)))
-    shares = []
-    for sizes in (candidates, behaviors):
-        batches = sizes[rows].reshape(POOL_BATCHES, sessions)
-        shares.append(1 - batches.sum() / (batches.max(axis=1) * sessions).sum())
-    assert shares[0] < 0.1
-    assert shares[1] < 0.3  # Without order it is above 0.6.
+HISTORIES = {
+    "even": lambda random, count: random.integers(0, 1001, count),
+    "long tail": lambda random, count: np.minimum(random.lognormal(4, 1.5, count), 1000),
+    "mostly none": lambda random, count: np.minimum(random.exponential(20, count), 50),
+    "all the same": lambda random, count: np.full(count, 50),
+}
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+@pytest.mark.parametrize("sessions", [7, 61])
+def test_less_than_a_tenth_of_a_pool_is_padding(name, sessions):
+    """Histories up to 1,000 beside lists of 8 to 12 candidates."""
+    random = np.random.default_rng(3)
+    count = MOST_POOL_BATCHES * sessions
+    sizes = [random.integers(8, 13, count), HISTORIES[name](random, count).astype(int)]
+    rows = ordered(*sizes, sessions)
+    assert sorted(rows) == list(range(count))
+    for size in sizes:
+        batches = size[rows].reshape(MOST_POOL_BATCHES, sessions)
+        assert 1 - batches.sum() / (batches.max(axis=1) * sessions).sum() < 0.1
+
+
+@pytest.mark.parametrize("count", [1, 6, 7, 20, 21, 22, 48, 49])
+def test_parts_are_halved_like_this(count):
+    """The same, one part after the other."""
+    candidates, behaviors = random_sizes(count)
+
+    def halves(rows: list[int]) -> list[int]:
+        batches = -(-len(rows) // 7)
+        if batches <= 1:
+            return rows
+        waste = [
+            size[rows].max() / max(size[rows].mean(), 1e-9) for size in (candidates, behaviors)
+        ]
+        key = candidates if waste[0] >= waste[1] else behaviors
+        rows = sorted(rows, key=lambda row: key[row])
+        middle = batches // 2 * 7
+        return halves(rows[:middle]) + halves(rows[middle:])
+
+    received, expected = ordered(candidates, behaviors, 7), halves(list(range(count)))
+    # Within a batch the order does not matter.
+    for start in range(0, count, 7):
+        assert sorted(received[start : start + 7]) == sorted(expected[start : start + 7])
 
 
 def test_sessions_of_one_size_keep_their_order():
-    names = tf.constant(list("abcdef"))
-    sizes = tf.constant([2, 0, 2, 2, 0, 2], tf.int64)
-    order = order_by_size(names, sizes, sizes)
-    assert order.numpy().tolist() == [b"b", b"e", b"a", b"c", b"d", b"f"]
+    sizes = np.array([2, 0, 2, 2, 0, 2])
+    assert ordered(sizes, sizes, 2).tolist() == [1, 4, 0, 2, 3, 5]
+    assert ordered(sizes[:0], sizes[:0], 2).tolist() == []
+
+
+def ordered(candidates: np.ndarray, behaviors: np.ndarray, sessions: int) -> np.ndarray:
+    names = tf.strings.as_string(tf.range(len(candidates)))
+    sizes = [tf.constant(size, tf.int64) for size in (candidates, behaviors)]
+    return order_by_size(names, *sizes, sessions).numpy().astype(int)
 
 
 def pool_batches(number: int, seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -66,6 +102,7 @@ def pool_batches(number: int, seed: int, count: int) -> tuple[np.ndarray, np.nda
         tf.constant(number, tf.int64),
         (names, candidates, behaviors),
         sessions_per_batch=3,
+        pool_batches=11,
         seed=seed,
     )
     return batches.numpy().astype(int), numbers.numpy()
@@ -75,7 +112,7 @@ def test_a_pool_becomes_numbered_batches_in_random_order():
     batches, numbers = pool_batches(2, 7, 23)
     assert batches.shape == (7, 3)
     assert sorted(batches.ravel()) == list(range(21))  # The last two fill no batch.
-    assert numbers.tolist() == list(range(2 * POOL_BATCHES, 2 * POOL_BATCHES + 7))
+    assert numbers.tolist() == list(range(2 * 11, 2 * 11 + 7))
     assert (batches == pool_batches(2, 7, 23)[0]).all()
     for number, seed in ((3, 7), (2, 8)):
         others = pool_batches(number, seed, 23)[0]
@@ -89,6 +126,7 @@ def test_batches_of_any_size_keep_the_random_order_of_sessions():
         tf.constant(0, tf.int64),
         (tf.as_string(sessions), tf.constant(sessions[::-1] % 7 + 1), tf.constant(sessions % 5)),
         sessions_per_batch=4,
+        pool_batches=11,
         seed=3,
         by_size=False,
     )

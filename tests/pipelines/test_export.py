@@ -119,6 +119,23 @@ def test_a_run_whose_spec_was_changed_is_refused(
     assert not (tmp_path / "run" / "export").exists()
 
 
+def test_a_checkpoint_of_another_spec_is_refused(
+    trainer: Trainer, run_program: RunProgram, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(trainer.run.folder, folder)
+    for path in (folder / "checkpoints").glob("*/run.json"):
+        origin = json.loads(path.read_text(encoding="utf-8"))
+        changed = dataclasses.replace(trainer.run.spec, behaviors_max_length=7)
+        origin["spec_fingerprint"] = changed.fingerprint
+        path.write_text(json.dumps(origin), encoding="utf-8")
+    code, _, err = run_program(f"--run={folder}")
+    assert code == 1 and err.count("\n") == 1
+    assert "must be of the run whose folder it is in. Received: one of a run with another" in err
+    assert f'spec_fingerprint ("{changed.fingerprint[:11]}...' in err
+    assert not (folder / "export").exists()
+
+
 def test_long_paths_and_brackets_are_printed_as_they_are(tmp_path: Path) -> None:
     console = _console()
     folder = tmp_path / "[bold]" / "1"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-_LONGEST = 300  # seconds; a worker that waits for another forever must not hold up the tests
+_LONGEST = 900  # seconds; a worker that waits for another forever must not hold up the tests
 
 
 def run_two_workers(

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from ranking.export.prediction_log import LoggedRequest
 
@@ -29,9 +31,7 @@ def test_what_was_written_is_read_back() -> None:
 
 
 def test_the_servers_own_classes_read_it() -> None:
-    logs = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
-    tf = pytest.importorskip("tensorflow")
-    log = logs.PredictionLog.FromString(REQUEST.to_bytes())
+    log = PredictionLog.FromString(REQUEST.to_bytes())
     assert log.WhichOneof("log_type") == "predict_log"
     request = log.predict_log.request
     assert request.model_spec.name == "ranker"

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from ranking.export.prediction_log import LoggedRequest
 from tools.build_client import build_client, compiler
@@ -44,14 +45,13 @@ def native_results(
     model: Path, requests: Iterable[tuple[str, dict[str, np.ndarray]]], folder: Path
 ) -> list[dict[str, np.ndarray]]:
     """What the client answers to requests, through files in `folder`."""
-    # The messages' own classes, so that what the client writes is read by others than itself.
-    logs = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
     asked, answered = folder / "requests.tfrecord", folder / "results.tfrecord"
     write_requests(asked, requests)
     done = run_native(f"--model={model}", f"--requests={asked}", f"--results={answered}")
     assert done.returncode == 0, done.stderr
     results = []
     for record in tf.data.TFRecordDataset(str(answered)).as_numpy_iterator():
-        outputs = logs.PredictionLog.FromString(record).predict_log.response.outputs
+        # The messages' own classes, so that what the client writes is read by others than itself.
+        outputs = PredictionLog.FromString(record).predict_log.response.outputs
         results.append({key: tf.make_ndarray(proto) for key, proto in outputs.items()})
     return results

@@ -3,8 +3,9 @@
 import re
 from pathlib import Path
 
-import pytest
 import yaml
+from google.protobuf import text_format
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "tools" / "serving"
@@ -37,10 +38,8 @@ def _compose(name: str) -> dict:
 
 
 def test_the_model_config_is_one() -> None:
-    text_format = pytest.importorskip("google.protobuf.text_format")
-    messages = pytest.importorskip("tensorflow_serving.config.model_server_config_pb2")
     text = (FOLDER / "models.config").read_text(encoding="utf-8")
-    config = text_format.Parse(text, messages.ModelServerConfig())
+    config = text_format.Parse(text, ModelServerConfig())
     (model,) = config.model_config_list.config
     (mounted,) = [one for one in _compose("compose.yaml")["volumes"] if "EXPORT" in one]
     assert mounted.endswith(f"}}:{model.base_path}:ro")

@@ -51,6 +51,31 @@ def test_a_folder_of_splits_is_read_as_it_is(tmp_path):
     assert source.description["train_files"] == 2
 
 
+@pytest.mark.parametrize("given", [True, False])
+def test_the_parts_of_a_split_are_the_split(tmp_path, given):
+    rows = _sessions(60)
+    folder = tmp_path / "train" if given else tmp_path
+    for number, start in enumerate((0, 23, 31)):
+        _write(folder / f"part-{number}.parquet", rows[start : (23, 31, 60)[number]])
+    source = _open(tmp_path)
+    assert len(source.splits) == (1 if given else 3)
+    for split in source.splits:
+        parts = source.parts_of(split)
+        assert len(parts) == 3
+        read = [row for part in parts for batch in part() for row in batch.to_pylist()]
+        assert read == _rows(source, split)
+
+
+def test_sessions_that_reach_from_file_to_file_are_one_part(tmp_path):
+    rows = impressions([shop_session(number) for number in range(3)])
+    _write(tmp_path / "train" / "part-0.parquet", rows[:2])
+    _write(tmp_path / "train" / "part-1.parquet", rows[2:])
+    source = _open(tmp_path, layout="impressions")
+    (part,) = source.parts_of("train")
+    read = [row for batch in part() for row in batch.to_pylist()]
+    assert read == _rows(source, "train") and len(read) == 3
+
+
 def test_every_pass_over_a_split_is_the_same(tmp_path):
     _write(tmp_path / "train.parquet", _sessions(5))
     source = _open(tmp_path)

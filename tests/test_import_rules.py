@@ -74,9 +74,11 @@ RULES = {
     "tools": (
         {
             "absl",
+            "deepctr",
             "grpc",
             "keras",
             "numpy",
+            "pyarrow",
             "rich",
             "scipy",
             "sklearn",
@@ -84,6 +86,7 @@ RULES = {
             "tensorflow_recommenders",
             "tensorflow_serving",
             "tf_keras",
+            "torch",
         },
         {"tools", "pipelines", "ranking"},
     ),

@@ -9,8 +9,6 @@ Example:
 """
 
 import json
-import resource
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,14 +21,13 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.program import run_program
+from tools.machine import peak_memory
 
 FLAGS = flags.FLAGS
 
 _SEGMENTS = {"history": 4, "category": 2, "scenario": 2, "age_group": 5, "city": 31}
 _CLICK_RATE = 0.1
 _MIB = 2**20
-# What getrusage counts memory in.
-_MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 def _define_flags() -> None:
@@ -62,7 +59,7 @@ def _measure() -> dict[str, float]:
     chance = np.random.default_rng(FLAGS.seed)
     # The memory that the simulation and the imports take is none of the metrics'.
     _simulated(chance, FLAGS.chunk)
-    memory = _peak_memory()
+    memory = peak_memory()
     stream = MetricStream(are_probabilities=FLAGS.probabilities)
     impressions, spent = 0, np.zeros(2)
     while impressions < FLAGS.impressions:
@@ -81,7 +78,7 @@ def _measure() -> dict[str, float]:
         "groups": 1 + sum(map(len, groups.values())),
         "impressions_per_second": impressions / seconds,
         "impressions_per_cpu_second": impressions / cpu_seconds,
-        "peak_memory_growth_mib": (_peak_memory() - memory) / _MIB,
+        "peak_memory_growth_mib": (peak_memory() - memory) / _MIB,
         "session_auc": metrics["session_auc"],
         "auc": metrics["auc"],
         "auc_error_bound": stream.auc_error,
@@ -105,11 +102,6 @@ def _simulated(chance: np.random.Generator, impressions: int) -> dict[str, Any]:
         "lengths": lengths,
         "groups": {name: chance.integers(0, size, count) for name, size in _SEGMENTS.items()},
     }
-
-
-def _peak_memory() -> int:
-    """The most memory that this process ever had, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MEMORY_UNIT
 
 
 def _settings() -> dict[str, Any]:

@@ -16,8 +16,6 @@ Example:
 import dataclasses
 import itertools
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -67,6 +65,8 @@ def main() -> None:
     """Measures what the flags ask for, and writes `latency.json` and `latency.md`."""
     from ranking.features.prepared_data import read_prepared
     from tools.latency_report import latency_markdown
+    from tools.machine import describe_machine
+    from tools.whole_file import write_whole
 
     console = Console()
     data, out = read_prepared(FLAGS.data), Path(FLAGS.out)
@@ -87,8 +87,8 @@ def main() -> None:
             for row in _measured(console, export, longer, size, grid, Path(folder)):
                 document["rows"].append(row)
                 # What is measured stays, should the rest be interrupted.
-                _write(out / "latency.json", json.dumps(document, indent=1) + "\n")
-                _write(out / "latency.md", latency_markdown(document))
+                write_whole(out / "latency.json", json.dumps(document, indent=1) + "\n")
+                write_whole(out / "latency.md", latency_markdown(document))
     for name in ("latency.json", "latency.md"):
         console.print(f"{'report':>8}: {out / name}", highlight=False)
 
@@ -101,29 +101,6 @@ def resized(data: "PreparedData", behaviors: int, width: int | None) -> "Prepare
         tables = {name: dataclasses.replace(table, width=width) for name, table in tables.items()}
     spec = dataclasses.replace(spec, tables=tables, behaviors_max_length=behaviors)
     return dataclasses.replace(data, spec=spec)
-
-
-def describe_machine() -> dict[str, Any]:
-    """Processor, cores and versions, and how busy the machine was when the measurement began."""
-    import tensorflow as tf
-
-    return {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "load_before": [round(load, 2) for load in os.getloadavg()],
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        "tensorflow": tf.__version__,
-    }
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def _grid() -> list[tuple[int, int]]:
@@ -218,12 +195,6 @@ def _run(client: str, model: Path, paths: Sequence[Path], threads: int) -> Itera
         numbers = {name: float(values[name]) for name in _NUMBERS}
         way, calls = values["requests"], values["calls"]
         yield {"way": way, "calls": calls, "times": int(values["times"]), **numbers}
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
 
 
 if __name__ == "__main__":

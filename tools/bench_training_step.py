@@ -1,0 +1,154 @@
+"""The part `step` of `bench_training`: the training step against flat rows and the machine."""
+
+from collections.abc import Callable, Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ranking.features.spec import FeatureSpec
+from ranking.models.aw_moe import AwMoeSettings
+from tools.necessary_cost import (
+    BACKWARD,
+    formula_operations,
+    necessary_bytes,
+    necessary_operations,
+    sizes_of,
+)
+from tools.paired_timing import Timed, timed_in_turn
+from tools.training_load import Batch, bench_spec, encoded_batch
+from tools.training_measure import BenchSizes, Measure, counted, measured
+from tools.training_peers import Peer
+from tools.training_steps import FlatSteps, SessionSteps, score_difference
+
+_MATRIX, _PRODUCTS = 2048, 8
+_COPIED = 1 << 26  # numbers, 256 MiB
+_MOST_DIFFERENCE = 1e-5
+_GIGA, _MEGA = 1e9, 1e6
+_GOALS = {"flat Keras": "at least 4", "torch": "at least 7"}
+
+Way = Callable[[], object]
+
+
+def step_measures(
+    sizes: BenchSizes, peers: Mapping[str, Callable[[keras.Model, Batch], Peer]]
+) -> list[Measure]:
+    """Times steps of the session layout, of flat rows and of peers, large products and copies.
+
+    Args:
+        sizes: What to measure.
+        peers: Makers of the steps of other packages by their name, as `peer_makers` returns them.
+
+    Raises:
+        ValueError: If the flat model does not give the scores of the session layout from the same
+            weights, or a peer cannot start.
+    """
+    keras.utils.set_random_seed(sizes.seed)
+    spec = bench_spec(sizes.behaviors, sizes.table_rows)
+    chance = np.random.default_rng(sizes.seed)
+    batch = encoded_batch(spec, sizes.step_sessions, sizes.candidates, chance)
+    session, flat = SessionSteps(spec, batch), FlatSteps(spec, batch)
+    difference = score_difference(session.networks, flat.model, batch)
+    _check(difference)
+    others = {name: make(flat.model, batch) for name, make in peers.items()}
+    runs = {"session layout": session.run, "flat Keras": flat.run}
+    runs |= {name: peer.run for name, peer in others.items()}
+    ways = {name: _steps(run, sizes.steps) for name, run in runs.items()}
+    timed = timed_in_turn({**ways, "sgemm": _sgemm(), "copy": _copy()}, sizes.repetitions)
+    for peer in others.values():
+        peer.close()
+    network = session.networks.training
+    return [
+        *_speeds({name: timed[name] for name in runs}, sizes.step_impressions * sizes.steps),
+        counted("largest difference of flat scores", "", difference),
+        *_operations(timed, spec, sizes),
+        *_bytes(timed, sizes.steps, _necessary_bytes(spec, network, batch)),
+    ]
+
+
+def _steps(run: Callable[[int], object], steps: int) -> Way:
+    return lambda: run(steps)
+
+
+def _speeds(timed: Mapping[str, Timed], impressions: int) -> list[Measure]:
+    """Impressions per second of every way, and how many times faster the first is."""
+    unit = "impressions/s"
+    measures = [measured(name, unit, impressions / way.seconds) for name, way in timed.items()]
+    first, *others = timed
+    for name in others:
+        ratio = timed[name].seconds / timed[first].seconds
+        measures.append(measured(f"{name} : {first}", "", ratio, _GOALS.get(name, "")))
+    # What other programs do meanwhile is not in it; peers are other programs.
+    cpu = timed["flat Keras"].cpu_seconds / timed[first].cpu_seconds
+    return [*measures, measured(f"flat Keras : {first}, processor time", "", cpu)]
+
+
+def _operations(timed: Mapping[str, Timed], spec: FeatureSpec, sizes: BenchSizes) -> list[Measure]:
+    """What the step reaches of what the machine can compute."""
+    counts = sizes_of(spec, AwMoeSettings(), sizes.step_sessions, sizes.candidates)
+    necessary = (1 + BACKWARD) * necessary_operations(counts)
+    written = (1 + BACKWARD) * formula_operations(counts, is_flat=False)
+    sgemm = 2 * _MATRIX**3 * _PRODUCTS / timed["sgemm"].seconds
+    share = sizes.steps / timed["session layout"].seconds / sgemm
+    return [
+        measured("sgemm", "GFLOP/s", sgemm / _GIGA),
+        counted("necessary operations of a step", "GFLOP", necessary / _GIGA),
+        measured("share of sgemm on those", "", necessary * share, "at least 0.4"),
+        counted("operations of the formulas as written", "GFLOP", written / _GIGA),
+        measured("share of sgemm on those of the formulas", "", written * share),
+    ]
+
+
+def _bytes(timed: Mapping[str, Timed], steps: int, necessary: int) -> list[Measure]:
+    """What the step needs of what the machine can move."""
+    bandwidth = 3 * 4 * _COPIED / timed["copy"].seconds
+    share = steps / timed["session layout"].seconds / bandwidth
+    return [
+        measured("memory", "GB/s", bandwidth / _GIGA),
+        counted("necessary bytes of a step", "MB", necessary / _MEGA),
+        measured("share of memory on those", "", necessary * share),
+    ]
+
+
+def _necessary_bytes(spec: FeatureSpec, network: keras.Model, batch: Batch) -> int:
+    """Bytes that the step of `network` on `batch` cannot do without."""
+    ids: dict[str, list[np.ndarray]] = {}
+    for field in (*spec.session, *spec.behaviors, *spec.candidates):
+        if field.table is not None:
+            ids.setdefault(field.table, []).append(batch[field.key].numpy().ravel())
+    rows = {table: len(np.unique(np.concatenate(read))) for table, read in ids.items()}
+    numbers = sum(int(np.prod(weight.shape)) for weight in network.trainable_variables)
+    tables = sum(spec.tables[table].rows * spec.tables[table].width for table in ids)
+    return necessary_bytes(
+        weights=numbers - tables,
+        row_numbers=sum(count * spec.tables[table].width for table, count in rows.items()),
+        batch_numbers=sum(int(tf.size(batch[key])) for key in batch),
+    )
+
+
+def _sgemm() -> Way:
+    """Products of large matrices, as fast as TensorFlow makes them here."""
+    matrix = tf.random.normal((_MATRIX, _MATRIX), stddev=_MATRIX**-0.5)
+
+    def products() -> tf.Tensor:
+        outputs = matrix
+        for _ in tf.range(_PRODUCTS):
+            outputs = tf.matmul(outputs, matrix)
+        return outputs
+
+    compiled = tf.function(products)
+    return lambda: compiled().numpy()
+
+
+def _copy() -> Way:
+    """Reads two and writes one of what no cache holds."""
+    numbers, added = tf.Variable(tf.zeros(_COPIED)), tf.ones(_COPIED)
+    return lambda: numbers.assign_add(added, read_value=False)
+
+
+def _check(difference: float) -> None:
+    if not difference <= _MOST_DIFFERENCE:
+        raise ValueError(
+            "The flat model must give the scores of the session layout from the same weights, up "
+            f"to {_MOST_DIFFERENCE}. Received: a difference of {difference}"
+        )

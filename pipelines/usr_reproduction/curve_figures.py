@@ -79,11 +79,15 @@ def curve_figure(
     colors = _colors(panels)
     for place, (name, curves) in enumerate(panels.items()):
         axes = _add_panel(figure, (rows, min(len(panels), _COLUMNS)), place, name)
-        ticks = _ticks(curves) if evenly_spaced else []
+        places = _ticks(curves)
+        ticks = places if evenly_spaced else []
         for curve in curves:
             _draw(axes, curve, colors[curve.title], ticks, _span(curves))
         if ticks:
             axes.set_xticks(range(len(ticks)), [f"{value:g}" for value in ticks])
+        elif len(places) == 1:  # Else the axis would show the little that curves are apart.
+            axes.set_xticks(places)
+            axes.set_xlim(places[0] - 0.5, places[0] + 0.5)
         if zero_line:
             axes.axhline(0.0, color=FAINT, linewidth=1.0, zorder=1)
         axes.set_xlabel(escaped(x_label), fontsize=SMALL, color=INK)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from pipelines.usr_reproduction import curve_figures
 from pipelines.usr_reproduction.ablation_figure import ablation_figure
 from pipelines.usr_reproduction.curve_figures import Curve, curve_figure
 from ranking.metrics.seed_spread import seed_spread
@@ -48,6 +49,16 @@ def test_points_are_joined_by_rising_x(tmp_path):
     curve = _curve()
     turned = {name: [getattr(curve, name)[k] for k in order] for name in ("x", "y", "low", "high")}
     np.testing.assert_array_equal(_draw(tmp_path / "two.png", {"a": [_curve(**turned)]}), first)
+
+
+def test_a_single_place_is_the_only_tick(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(curve_figures, "save_figure", lambda figure, path: seen.append(figure))
+    one = {"x": [1.0], "y": [3.0], "low": [2.0], "high": [4.0]}
+    words = {"title": "A title", "x_label": "x", "y_label": "y", "note": "", "simulated": False}
+    curve_figure({"a": [_curve(**one), _curve("GLMT", **one)]}, tmp_path / "one.png", **words)
+    (axes,) = seen[0].axes
+    assert axes.get_xticks().tolist() == [1.0] and axes.get_xlim() == (0.5, 1.5)
 
 
 @pytest.mark.parametrize(

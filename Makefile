@@ -22,7 +22,7 @@ RUFF_RULES := E,F,I,B,UP,S101,D100,D101,D103,D104,D419,T20,RUF100,C4,PIE
 RUFF := $(VENV)/bin/ruff
 CODE := ranking pipelines tools tests setup.py
 
-.PHONY: help train prepare evaluate compare reproduce export serve bench-serving smoke test lint format clean
+.PHONY: help train prepare evaluate compare reproduce export serve bench bench-serving smoke test lint format clean
 
 help: ## Show this help.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | \
@@ -90,6 +90,9 @@ serve: ## Serve the exports of RUN by TensorFlow Serving in Docker.
 bench-serving: $(VENV)/.installed ## Measure how long exports take to answer.
 	@$(SIMULATE_DEMO)
 	@$(PY) -m tools.bench_serving --data=$(DATA) --out=$(if $(filter file,$(origin OUT)),build/bench_serving,$(OUT)) $(ARGS)
+
+bench: $(VENV)/.installed ## Measure training, and what feeds it, as ratios within one run.
+	@$(PY) -m tools.bench_training --out=$(if $(filter file,$(origin OUT)),build/bench_training,$(OUT)) $(ARGS)
 
 smoke: $(VENV)/.installed ## The whole way on tiny data with two logical CPU devices.
 	@rm -rf build/smoke

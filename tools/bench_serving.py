@@ -79,7 +79,7 @@ def main() -> None:
         "flags": {name: FLAGS[name].value for name in ("model", "sessions", "passes", "seconds")},
         "rows": [],
     }
-    with tempfile.TemporaryDirectory(dir=out) as folder:
+    with tempfile.TemporaryDirectory(dir=out, prefix=".unfinished-") as folder:
         for size in FLAGS.sizes:
             longer = resized(data, max(behaviors for _, behaviors in grid), SIZES[size]["width"])
             with console.status(f"exporting {FLAGS.model}, size {size}"):

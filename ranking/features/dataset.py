@@ -41,6 +41,8 @@ def training_batches(
     by_size: bool = True,
     shuffle_buffer: int = 65_536,
     deterministic: bool = True,
+    machine: int = 0,
+    machines: int = 1,
     service: DataService | None = None,
 ) -> tf.data.Dataset:
     """One epoch of a split -> encoded batches in random order, `training_steps` times `replicas`.
@@ -55,8 +57,8 @@ def training_batches(
         data: Prepared data.
         encoder: Encoder of the spec that the data was prepared with.
         split: Name of the split.
-        sessions_per_batch: Sessions of a batch over all replicas.
-        replicas: Parts that a batch comes in.
+        sessions_per_batch: Sessions of a batch over all replicas of all machines.
+        replicas: Parts that a batch comes in, or a machine's share of it.
         seed: Seed of the run, at least 0.
         epoch: Number of the epoch, at least 0.
         skip_batches: Batches to leave out at the start, to continue a stopped run. The rest is what
@@ -71,6 +73,10 @@ def training_batches(
         shuffle_buffer: Records in the shuffle buffer, fewer where they are large.
         deterministic: Whether the order is always the same. Otherwise what is ready first comes
             first, and `skip_batches` leaves out other sessions than were read before.
+        machine: Number of the machine that asks, from 0.
+        machines: Machines that share each batch. All read the records and order them the same way;
+            each parses and encodes the sessions `machine`, `machine + machines`, ... of a batch,
+            so that one's are as long as the other's.
         service: Other processes that read and encode, see `DataService`; this one when left out.
             Batches then never end, their order is never the same, and none can be skipped.
 
@@ -78,7 +84,7 @@ def training_batches(
         ValueError: If an argument is out of range or names something that is not there, if a
             shard is missing or changed its size, or if the service cannot be reached.
     """
-    _check_sizes(sessions_per_batch, replicas)
+    _check_sizes(sessions_per_batch, replicas * machines)
     if service is not None and skip_batches:
         raise ValueError(
             "`skip_batches` must be 0 with a `service`, which knows no place to go on from. "
@@ -106,14 +112,18 @@ def training_batches(
         )
 
     def encode(serialized: tf.Tensor, number: tf.Tensor) -> Batch:
+        places = tf.range(machine, sessions_per_batch, machines, dtype=tf.int64)
+        if machines > 1:
+            serialized = tf.gather(serialized, places)
         parsed = parse_records(data.spec, serialized)
         if sampling is not None:
-            parsed = sampling.sample(data.spec, parsed, tf.stack([seeds[3], number]))
+            chance = tf.stack([seeds[3], number])
+            parsed = sampling.sample(data.spec, parsed, chance, places=places)
         encoded = encoder.encode_records(parsed)
         if pad_to_max:
             encoded = pad_to_fixed_shapes(data.spec, encoded)
         return {
-            key: tf.ensure_shape(value, [sessions_per_batch, *value.shape[1:]])
+            key: tf.ensure_shape(value, [sessions_per_batch // machines, *value.shape[1:]])
             for key, value in encoded.items()
         }
 

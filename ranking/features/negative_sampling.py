@@ -51,7 +51,7 @@ class NegativeSampling:
         parsed: Mapping[str, Any],
         seed: tf.Tensor,
         *,
-        first_session: int = 0,
+        places: tf.Tensor | None = None,
     ) -> dict[str, Any]:
         """Parsed records -> the same with all positives and some of the other candidates.
 
@@ -62,12 +62,14 @@ class NegativeSampling:
             spec: The spec of the records.
             parsed: What `records.parse_records` returned.
             seed: Integer `[2]`; the same seed draws the same negatives.
-            first_session: Place of the first of these sessions in their batch. Whoever has a part
-                of a batch draws for it what is drawn in the whole.
+            places: Place of each session in its batch, int64 `[B]`; 0, 1, ... when left out.
+                Whoever has a part of a batch draws for it what is drawn in the whole.
         """
         layout = record_layout(spec)
         labels = self.labels(layout, parsed)
-        kept = self._kept(labels, seed, first_session)
+        if places is None:
+            places = tf.range(labels.nrows())
+        kept = self._kept(labels, seed, places)
         indices = tf.where(kept)[:, 0]
         lengths = tf.reduce_sum(labels.with_values(tf.cast(kept, tf.int64)), axis=1)
         sampled = dict(parsed)
@@ -82,7 +84,7 @@ class NegativeSampling:
         place = layout.labels.place(f"labels_{self.label}")
         return packed.with_values(packed.values[:, place])
 
-    def _kept(self, labels: tf.RaggedTensor, seed: tf.Tensor, first_session: int) -> tf.Tensor:
+    def _kept(self, labels: tf.RaggedTensor, seed: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
         """Bool `[N]`, N the candidates of all sessions together."""
         is_positive = labels.values > 0
         positives = tf.reduce_sum(labels.with_values(tf.cast(is_positive, tf.int64)), axis=1)
@@ -90,7 +92,7 @@ class NegativeSampling:
         rows = labels.value_rowids()
         starts = tf.gather(labels.row_starts(), rows)
         candidates = tf.range(tf.size(rows, tf.int64)) - starts
-        chance = _random_bits(seed, first_session + rows, candidates)
+        chance = _random_bits(seed, tf.gather(places, rows), candidates)
         rank = tf.cast(_random_place(is_positive, rows, chance), tf.int64) - starts
         return is_positive | (rank < tf.gather(wanted, rows))
 

@@ -50,13 +50,10 @@ class TrainingLoop:
         self._gradients = tf.function(self._loss_gradients, jit_compile=True) if xla else None
         self._steps = tf.function(self._run_steps)
 
-    def iterate(self, batches: tf.data.Dataset, *, is_shared: bool = False) -> tf.data.Iterator:
-        """Encoded batches -> iterator that `run` takes, over what the step needs of them.
-
-        `is_shared` says that each worker has batches of its own, see `distribute_batches`.
-        """
+    def iterate(self, batches: tf.data.Dataset) -> tf.data.Iterator:
+        """Encoded batches -> iterator that `run` takes, over what the step needs of them."""
         prepared = batches.map(self._step_inputs, num_parallel_calls=2, deterministic=True)
-        return iter(distribute_batches(self.strategy, prepared.prefetch(4), is_shared=is_shared))
+        return iter(distribute_batches(self.strategy, prepared.prefetch(4)))
 
     def run(self, iterator: tf.data.Iterator, steps: int) -> dict[str, float]:
         """Takes `steps` steps -> means over them: `loss` and one entry per term; and sums: the

@@ -104,22 +104,7 @@ def _mirrored(*devices: str) -> tf.distribute.Strategy:
 
 
 def distribute_batches(
-    strategy: tf.distribute.Strategy, batches: tf.data.Dataset, *, is_shared: bool = False
+    strategy: tf.distribute.Strategy, batches: tf.data.Dataset
 ) -> tf.data.Dataset | tf.distribute.DistributedDataset:
-    """Parts of batches, one per replica after the other -> what the replicas iterate over.
-
-    Parts of one batch are of equal size. All workers have the same batches, of which each takes its
-    parts; or, where `is_shared`, batches of its own, with a part for each of its replicas.
-    """
-    if is_shared:
-        return strategy.distribute_datasets_from_function(lambda _: batches)
-    return strategy.distribute_datasets_from_function(lambda context: _own_parts(batches, context))
-
-
-def _own_parts(batches: tf.data.Dataset, context: tf.distribute.InputContext) -> tf.data.Dataset:
-    """The parts of each batch that the replicas of this worker take."""
-    workers = context.num_input_pipelines
-    if workers == 1:
-        return batches
-    own = batches.batch(context.num_replicas_in_sync // workers, drop_remainder=True)
-    return own.shard(workers, context.input_pipeline_id).unbatch()
+    """Batches of this machine -> what its replicas iterate over, one consecutive batch each."""
+    return strategy.distribute_datasets_from_function(lambda _: batches)

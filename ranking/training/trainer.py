@@ -174,7 +174,7 @@ class Trainer:
     def _train_epoch(self, progress: Progress, observe: Observer) -> Progress:
         """Trains to the end of the epoch, or of the run where that comes first."""
         batches = self.input.batches(progress.epoch, progress.epoch_step)
-        iterator = self.loop.iterate(batches, is_shared=self.input.is_shared)
+        iterator = self.loop.iterate(batches)
         epoch_end = progress.step - progress.epoch_step + self.epoch_steps
         stop = min(epoch_end, self.total_steps)
         while progress.step < stop:

@@ -26,11 +26,8 @@ class TrainingInput:
         epoch_steps: Steps of an epoch.
         replicas: Replicas over all workers.
         by_size: Whether sessions of like size share a batch.
-        workers: The processes that train together.
+        workers: The processes that train together. Each gets its own share of every batch.
         data_service: Address of a data service that makes the batches; `None` for this process.
-
-    Attributes:
-        is_shared: Whether each worker gets batches of its own, rather than its part of all.
 
     Raises:
         ValueError: If settings do not go together, or the address is none.
@@ -56,13 +53,14 @@ class TrainingInput:
         self._label = label
         self._sessions = sessions_per_batch
         self._epoch_steps = epoch_steps
-        self._replicas = replicas
+        self._replicas = replicas // workers.count
         self._by_size = by_size
         self._workers = workers
         self._data_service = data_service
         self._cached: CachedBatches | None = None
-        self.is_shared = data_service is not None
-        if data_service is not None:
+        if data_service is None:
+            self._check_same_order()
+        else:
             self._service(0, 0)  # A wrong address should be told before training starts.
             if run.training.cache != "none":
                 raise ValueError(
@@ -71,17 +69,18 @@ class TrainingInput:
                 )
 
     def batches(self, epoch: int, first_step: int) -> tf.data.Dataset:
-        """The batches of an epoch from step `first_step` on, in parts: one per replica.
+        """This worker's share of the batches of an epoch from step `first_step` on, in parts: one
+        per replica of its own.
 
         A data service, which knows no place to go on from, starts over.
         """
         settings = self._run.training
         if self._data_service is not None:
-            own = self._workers.count
             return self._read(
                 epoch,
-                sessions_per_batch=self._sessions // own,
-                replicas=self._replicas // own,
+                sessions_per_batch=self._sessions // self._workers.count,
+                machine=0,
+                machines=1,
                 service=self._service(epoch, first_step),
             )
         if settings.cache == "none":
@@ -107,8 +106,18 @@ class TrainingInput:
             "by_size": self._by_size,
             "shuffle_buffer": settings.shuffle_buffer,
             "deterministic": settings.deterministic,
+            "machine": self._workers.index,
+            "machines": self._workers.count,
         }
         return training_batches(self._data, self._encoder, **(arguments | changes))
+
+    def _check_same_order(self) -> None:
+        """On several machines a session would come twice or never, if their orders differed."""
+        if self._workers.count > 1 and not self._run.training.deterministic:
+            raise ValueError(
+                "`deterministic` must be true on several machines, which all take their share of "
+                "the same batches, or a data service must make them. Received: deterministic=False"
+            )
 
     def _service(self, epoch: int, first_step: int) -> DataService:
         # The same for all workers of a run, and for no other run.

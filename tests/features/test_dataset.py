@@ -232,6 +232,21 @@ def test_replicas_take_consecutive_parts_of_the_same_batches(train, data):
     assert {part["candidates_item"].shape[1] % 8 for part in parts} == {0}
 
 
+@pytest.mark.parametrize("ratio", [None, 1.0])
+def test_machines_have_the_sessions_of_a_batch_between_them(train, ratio):
+    """Those they would have in the whole batch, and of each the candidates that are drawn there."""
+    sizes = {"sessions_per_batch": 12, "negatives_per_positive": ratio}
+    whole = train(**sizes)
+    for machine in range(3):
+        share = train(**sizes, machine=machine, machines=3, replicas=2)
+        joined = [
+            shown([one]) + shown([other])
+            for one, other in zip(share[::2], share[1::2], strict=True)
+        ]
+        assert joined == [shown([batch])[machine::3] for batch in whole]
+        assert all(len(batch["session_id"]) == 2 for batch in share)
+
+
 def evaluate(data: PreparedData, sessions_per_batch: int, replicas: int = 1) -> tf.data.Dataset:
     return evaluation_batches(
         data,

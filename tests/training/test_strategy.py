@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from ranking.training.cluster import Cluster
-from ranking.training.strategy import distribute_batches, make_strategy
+from ranking.training.strategy import make_strategy
 
 
 def test_one_device_needs_no_strategy() -> None:
@@ -47,24 +47,3 @@ def test_machines_are_named_before_devices_are_used() -> None:
     ):
         make_strategy(cluster=Cluster(("localhost:1", "localhost:2"), 1))
     assert signal.getsignal(signal.SIGINT) is interrupt
-
-
-@pytest.mark.parametrize(
-    ("workers", "index", "expected"),
-    [
-        (1, 0, range(12)),
-        (2, 1, [2, 3, 6, 7, 10, 11]),
-        (4, 0, [0, 4, 8]),
-    ],
-)
-def test_a_worker_takes_its_own_parts_of_every_batch(
-    workers: int, index: int, expected: list[int]
-) -> None:
-    """Three batches in four parts."""
-
-    class Strategy:
-        def distribute_datasets_from_function(self, function):
-            return function(tf.distribute.InputContext(workers, index, 4))
-
-    parts = distribute_batches(Strategy(), tf.data.Dataset.range(12))
-    assert list(parts.as_numpy_iterator()) == list(expected)

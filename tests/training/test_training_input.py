@@ -22,11 +22,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
     return small_data(tmp_path_factory.mktemp("input") / "data", train=SESSIONS, test=7)
 
 
-def _input(data: PreparedData, *, workers: int = 1, **settings: Any) -> TrainingInput:
+def _input(
+    data: PreparedData, *, workers: int = 1, index: int = 0, **settings: Any
+) -> TrainingInput:
     service = settings.pop("data_service", None)
     run = small_run(Path("run"), data)
     run = dataclasses.replace(run, training=dataclasses.replace(run.training, **settings))
-    told: Any = types.SimpleNamespace(count=workers, index=0)
+    told: Any = types.SimpleNamespace(count=workers, index=index)
     return TrainingInput(
         run,
         data,
@@ -51,7 +53,6 @@ def test_epochs_are_read_anew_without_a_cache(data: PreparedData) -> None:
     assert len(first) == len(second) == SESSIONS // BATCH * BATCH
     assert first != second
     assert _names(source.batches(1, 3)) == second[3 * BATCH :]
-    assert not source.is_shared
 
 
 def test_a_cache_keeps_batches_and_changes_their_order(data: PreparedData) -> None:
@@ -75,10 +76,27 @@ def test_the_order_is_asked_for(
     assert seen["deterministic"] is deterministic
 
 
+@pytest.mark.parametrize("cache", ["none", "memory"])
+def test_workers_have_every_batch_between_them(data: PreparedData, cache: str) -> None:
+    whole = _input(data, cache=cache)
+    shares = [_input(data, workers=2, index=index, cache=cache) for index in range(2)]
+    for epoch, first_step in ((0, 0), (1, 3)):
+        names = _names(whole.batches(epoch, first_step))
+        parts = [_names(share.batches(epoch, first_step)) for share in shares]
+        assert parts == [names[0::2], names[1::2]]
+    sizes = {tensor.shape[0] for tensor in shares[1].batches(0, 0).element_spec.values()}
+    assert sizes == {BATCH // 2}
+
+
+def test_workers_need_one_order(data: PreparedData) -> None:
+    with pytest.raises(ValueError, match="`deterministic` must be true on several machines"):
+        _input(data, workers=2, deterministic=False)
+    _input(data, deterministic=False)
+
+
 def test_workers_share_the_batches_of_a_service(data: PreparedData) -> None:
     with running_data_service(workers=1) as address:
-        inputs = [_input(data, workers=2, data_service=address) for _ in range(2)]
-        assert all(source.is_shared for source in inputs)
+        inputs = [_input(data, workers=2, index=at, data_service=address) for at in range(2)]
         steps = SESSIONS // BATCH // 2
         # Each has half of a step's sessions, for its one replica.
         parts = [source.batches(0, 0).take(steps) for source in inputs]

@@ -100,8 +100,10 @@ def order_pool(
     """
     count = tf.shape(measured[0])[0] // sessions_per_batch
     kept = [values[: count * sessions_per_batch] for values in measured]
-    ordered = order_by_size(*kept, sessions_per_batch) if by_size else kept[0]
-    batches = tf.reshape(ordered, [count, sessions_per_batch])
+    serialized, candidates, behaviors = kept
+    if by_size:
+        serialized = order_by_size(serialized, candidates, behaviors, sessions_per_batch)
+    batches = tf.reshape(serialized, [count, sessions_per_batch])
     chance = tf.random.stateless_uniform([count], tf.stack([seed, number]))
     numbers = number * pool_batches + tf.range(tf.cast(count, tf.int64))
     return tf.gather(batches, tf.argsort(chance, stable=True)), numbers

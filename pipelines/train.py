@@ -4,23 +4,20 @@ Started on several machines with TF_CONFIG set, it trains on all of them (docs/s
 """
 
 import json
-import multiprocessing
 import os
 import time
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from absl import flags
 
-from pipelines.export import export_run, print_export
-from pipelines.program import import_tensorflow_quietly, run_program
+from pipelines.program import run_program
+from pipelines.training_results import write_results
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ranking.export.saved_model import Export
     from ranking.features.prepared_data import PreparedData
     from ranking.training.checkpoints import Progress
     from ranking.training.cluster import Cluster
@@ -101,7 +98,7 @@ def main() -> None:
         _tell_warm_start(console, trainer, report)
     progress = _train(console, trainer)
     if workers.is_chief:
-        _write_results(console, trainer, progress)
+        write_results(console, trainer, progress, export=FLAGS.export)
         console.print(f"{'time':>8}: {time.perf_counter() - started:.0f} s", highlight=False)
         workers.release()
     else:
@@ -146,55 +143,6 @@ def _tell_warm_start(console: "Console", trainer: "Trainer", report: "WarmStartR
     if trainer.workers.is_chief:
         text = json.dumps(report.document(), indent=1) + "\n"
         (trainer.run.folder / "warm_start.json").write_text(text, encoding="utf-8")
-
-
-def _write_results(console: "Console", trainer: "Trainer", progress: "Progress") -> None:
-    """Evaluates and exports; writes sessions and metrics and says where they are."""
-    from pipelines.metrics_table import print_evaluation
-    from ranking.training.metrics_file import write_metrics
-    from ranking.training.session_document import session_document, sessions_path
-    from ranking.training.session_file import SessionFileWriter
-
-    run, data = trainer.run, trainer.data
-    sessions = sessions_path(run.folder, "test")
-    with SessionFileWriter(sessions, session_document(run.document(), data, "test")) as writer:
-        evaluation = trainer.evaluate("test", writer)
-    print_evaluation(console, evaluation, run, "test")
-    metrics = {"test": evaluation.document()}
-    if FLAGS.export:
-        print_export(console, _export(console, trainer, metrics))
-    best_step = progress.step if progress.best_step < 0 else progress.best_step
-    # Written last: its presence says that the run is finished.
-    write_metrics(
-        run.metrics_path,
-        {
-            **metrics,
-            "train": {"steps": progress.step, "best_step": best_step},
-            "history": list(progress.history),
-        },
-    )
-    console.print(f"{'sessions':>8}: {sessions}", highlight=False)
-    console.print(f"{'metrics':>8}: {run.metrics_path}", highlight=False)
-
-
-def _export(console: "Console", trainer: "Trainer", metrics: Mapping[str, Any]) -> "Export":
-    if trainer.workers.count == 1:
-        return export_run(console, trainer.run, metrics=metrics)
-    # TensorFlow writes what it knows of other machines into every SavedModel of this process.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context, _hide_gpus) as pool:
-        return pool.submit(_export_quietly, trainer.run, metrics).result()
-
-
-def _hide_gpus() -> None:
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Training still holds their memory.
-
-
-def _export_quietly(run: "Run", metrics: Mapping[str, Any]) -> "Export":
-    from rich.console import Console
-
-    import_tensorflow_quietly()
-    return export_run(Console(quiet=True), run, metrics=metrics)
 
 
 def _describe_run(data: "PreparedData") -> "Run":

@@ -72,7 +72,8 @@ class Trainer:
         self.run = run
         self.data = data
         self.workers = Workers(strategy)
-        self.workers.check_same(_agreed(run, data, max_steps), "flags, data and versions")
+        flags = {"max_steps": max_steps, "data_service": data_service}
+        self.workers.check_same(_agreed(run, data) | flags, "flags, data and versions")
         self.encoder = Encoder(run.spec, data.vocabulary_folder)
         keras.utils.set_random_seed(run.seed)
         keras.config.set_dtype_policy(run.training.precision)
@@ -327,9 +328,9 @@ class Trainer:
             tf.summary.scalar(name, value, step=step)
 
 
-def _agreed(run: Run, data: PreparedData, max_steps: int | None) -> dict[str, Any]:
+def _agreed(run: Run, data: PreparedData) -> dict[str, Any]:
     """What all workers of a run must have alike; folders may have other names elsewhere."""
-    document = {**started_document(run, data), "max_steps": max_steps}
+    document = started_document(run, data)
     return {name: document[name] for name in sorted(document.keys() - {"data"})}
 
 

@@ -89,7 +89,8 @@ def other_training(systems: Sequence[ComparedSystem]) -> list[str]:
 
 def _identity(run: ComparedRun) -> str:
     keys = ("model", "model_settings", "training_settings")
-    return json.dumps([run.document[key] for key in keys], sort_keys=True)
+    parts = [*(run.document[key] for key in keys), "warm_start" in run.document]
+    return json.dumps(parts, sort_keys=True)
 
 
 def _labels(documents: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -104,7 +105,9 @@ def _labels(documents: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _settings(document: Mapping[str, Any]) -> dict[str, Any]:
-    return {**document["model_settings"], **document["training_settings"]}
+    # Seeds of one system may each start from a run of their own seed.
+    start = {"warm_start": "warm_start" in document}
+    return {**document["model_settings"], **document["training_settings"], **start}
 
 
 def _differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -19,10 +19,12 @@ def session_document(run: Mapping[str, Any], data: PreparedData, split: str) -> 
 
     Returns:
         `model`, `model_settings`, `training_settings`, `seed`, `data`, `manifest_sha256`, `split`
-        and `simulated`.
+        and `simulated`; `warm_start` of a run that had one.
     """
+    warm_start = run.get("warm_start")
     return {
         **{name: run[name] for name in _OF_THE_RUN},
+        **({} if warm_start is None else {"warm_start": warm_start}),
         "data": str(data.folder),
         "manifest_sha256": file_sha256(data.folder / MANIFEST_FILE),
         "split": split,

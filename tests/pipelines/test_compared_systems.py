@@ -50,6 +50,15 @@ def test_a_seed_that_comes_again_is_another_system():
     assert _shown(group_systems(runs)) == {"din": ["a", "b"], "din (2: a)": ["a", "b"]}
 
 
+def test_runs_that_started_from_others_are_a_system_of_their_own():
+    runs = [_run("a"), _run("b", seed=2)]
+    runs += [_run("c", warm_start="runs/1"), _run("d", seed=2, warm_start="runs/2")]
+    assert _shown(group_systems(runs)) == {
+        "din warm_start=false": ["a", "b"],
+        "din warm_start=true": ["c", "d"],
+    }
+
+
 def test_one_system_is_nothing_to_compare():
     with pytest.raises(
         ValueError, match="at least two systems: .* Received: 2 seeds of din, of one"

@@ -22,6 +22,8 @@ def test_it_says_which_run_and_which_data(tmp_path):
         "split": "test",
         "simulated": True,
     }
+    warm = session_document(run.document() | {"warm_start": "runs/old"}, other, "test")
+    assert warm == document | {"warm_start": "runs/old"}
     own = session_document(run.document(), trained, "test")
     assert own["manifest_sha256"] != document["manifest_sha256"]
     assert len(own["manifest_sha256"]) == 64

@@ -55,7 +55,8 @@ def test_what_is_trained_is_reported_with_views_and_sizes(run, tmp_path, monkeyp
     assert usr["table_parameters"] == base["table_parameters"]
     interests = document["views"]["with contrast"]["interests"]
     assert interests["variance"] > 0 and interests["ratio"] > 0
-    assert document["facts"]["difference"] == 0.5 and "click" in document["facts"]["differing"]
+    facts = document["facts"]
+    assert facts["options"]["scenario_difference"] == 0.5 and "click" in facts["differing"]
     assert "**Global labels** differ from the label of the row in `click` " in report
 
 

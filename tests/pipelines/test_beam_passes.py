@@ -1,4 +1,4 @@
-"""Preparation on Beam against preparation here. `make test-beam` runs it with Beam installed."""
+"""Preparation on Beam against preparation here; skipped where Beam is not installed."""
 
 import dataclasses
 from collections.abc import Iterator

@@ -22,7 +22,7 @@ RUFF_RULES := E,F,I,B,UP,S101,D100,D101,D103,D104,D419,T20,RUF100,C4,PIE
 RUFF := $(VENV)/bin/ruff
 CODE := ranking pipelines tools tests setup.py
 
-.PHONY: help train prepare evaluate compare reproduce export serve bench bench-serving smoke test lint format clean
+.PHONY: help train prepare evaluate compare reproduce export serve bench bench-serving smoke test test-beam lint format clean
 
 help: ## Show this help.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | \
@@ -45,9 +45,11 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
-# The demo's data are simulated when they are not there, or older than their spec.
+# The demo's data are simulated when they are not there, older than their spec or in another format.
+RECORD_FORMAT = $(shell sed -n 's/^RECORD_FORMAT = //p' ranking/features/manifest.py)
 SIMULATE_DEMO = if [ '$(DATA)' = data/demo ] && { [ ! -f data/demo/manifest.json ] || \
-			[ feature_specs/demo.yaml -nt data/demo/manifest.json ]; }; then \
+			[ feature_specs/demo.yaml -nt data/demo/manifest.json ] || \
+			! grep -q '"record_format": $(RECORD_FORMAT)\b' data/demo/manifest.json; }; then \
 		$(PY) -m pipelines.prepare --source=simulator --spec=feature_specs/demo.yaml \
 			--data=data/demo --overwrite || exit 1; \
 	fi
@@ -105,6 +107,11 @@ smoke: $(VENV)/.installed ## The whole way on tiny data with two logical CPU dev
 test: $(VENV)/.installed-dev ## Run all tests, doctests included, in as many processes as there are cores.
 	@$(PY) -m pytest tests ranking --doctest-modules --numprocesses=$(TEST_PROCESSES) --dist=loadfile $(ARGS)
 
+test-beam: ## Run the tests of preparation on Apache Beam, in an environment of its own.
+	@test -x $(VENV)-beam/bin/python || $(PYTHON) -m venv $(VENV)-beam
+	@$(VENV)-beam/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[beam]' 'pytest>=8.3'
+	@$(VENV)-beam/bin/python -m pytest tests/pipelines/test_beam_passes.py $(ARGS)
+
 lint: $(VENV)/.installed-dev ## Check style and types.
 	@$(RUFF) check --target-version py310 --line-length $(LINE_LENGTH) --select $(RUFF_RULES) \
 		--config 'lint.per-file-ignores = {"tests/**" = ["S101", "D"], "pipelines/**" = ["T20"], "tools/**" = ["T20"]}' $(CODE)
@@ -116,4 +123,4 @@ format: $(VENV)/.installed-dev ## Format the code.
 	@$(RUFF) format --line-length $(LINE_LENGTH) $(CODE)
 
 clean: ## Remove the environment and what was built; data and runs stay.
-	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	rm -rf $(VENV) $(VENV)-beam build .mypy_cache .pytest_cache .ruff_cache *.egg-info

@@ -1,6 +1,9 @@
 """Builds session rows from positions in user sequences."""
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from ranking.features.spec import BEHAVIORS, CANDIDATES
@@ -103,7 +106,7 @@ class TargetSessions:
         attribute_counts = self._attribute_counts(
             users[at], positions[at], self.attributes.others[chosen]
         )
-        numbers = {
+        numbers: dict[str, npt.NDArray[Any]] = {
             "popularity": self.popularity[items],
             "category_matches": self._category_counts(
                 users, positions, self.attributes.categories[items]

@@ -10,10 +10,10 @@ import pytest
 from ranking.features.encoder import Encoder
 from ranking.features.prepared_data import PreparedData
 from ranking.features.spec import Roles
+from ranking.sources.fold_counts import NO_FOLD
 from tests.helpers.small_runs import small_data
 from tools.baseline_run import split_batches
 from tools.counting_features import CountingFeatures
-from ranking.sources.fold_counts import NO_FOLD
 from tools.train_counts import TrainCounts
 
 Batch = dict[str, np.ndarray]

@@ -25,8 +25,9 @@ class TrainingSettings:
         epochs: Passes over the training split at most.
         negatives_per_positive: Shown but unlabeled candidates kept for each positive, drawn anew in
             every epoch; `none` keeps all candidates.
-        batch_by_size: Whether sessions of like size share a batch, which saves padding; `none` for
-            yes, unless the model normalizes over the batch, which then has to be a fair sample.
+        batch_by_size: Whether sessions of like size share a batch, which saves padding and costs
+            accuracy: a batch of users with short histories is no fair sample, least of all for a
+            model that normalizes over it. For long histories.
         patience: Epochs without a better validation session AUC before training stops; 0 never
             stops.
         precision: Arithmetic of the layers; weights stay float32.
@@ -49,7 +50,7 @@ class TrainingSettings:
     batch_size: int = 1024
     epochs: int = 1
     negatives_per_positive: float | None = 1.0
-    batch_by_size: bool | None = None
+    batch_by_size: bool = False
     patience: int = 0
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     xla: bool = False

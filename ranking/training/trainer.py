@@ -98,7 +98,7 @@ class Trainer:
             sessions_per_batch=self.sessions_per_batch,
             epoch_steps=self.epoch_steps,
             replicas=self.replicas,
-            by_size=self._batches_by_size(),
+            by_size=run.training.batch_by_size,
             workers=self.workers,
             data_service=data_service,
         )
@@ -247,14 +247,6 @@ class Trainer:
         patience = self.run.training.patience
         is_stale = patience > 0 and progress.stale_epochs >= patience
         return progress.step >= self.total_steps or is_stale
-
-    def _batches_by_size(self) -> bool:
-        asked = self.run.training.batch_by_size
-        if asked is not None:
-            return asked
-        # Moving statistics of batches are the only numbers that are neither trained nor whole.
-        states = self.networks.training.non_trainable_variables
-        return not any(str(state.dtype).startswith("float") for state in states)
 
     def _timed_steps(self, iterator: tf.data.Iterator, step: int, steps: int) -> dict[str, float]:
         """Takes `steps` steps after `step` of them -> their losses."""

@@ -100,9 +100,7 @@ def main() -> None:
     if workers.is_chief:
         write_results(console, trainer, progress, export=FLAGS.export)
         console.print(f"{'time':>8}: {time.perf_counter() - started:.0f} s", highlight=False)
-        workers.release()
-    else:
-        workers.wait()
+    workers.finish()
 
 
 def _cluster(console: "Console") -> "Cluster | None":

@@ -57,8 +57,23 @@ class Workers:
         """Waits for all workers."""
         self.of_chief(0.0)
 
-    def release(self) -> None:
-        """Ends the wait of the others; whether they are still there does not matter."""
+    def finish(self) -> None:
+        """Waits for all workers before this one ends.
+
+        The chief does not mind if another is gone: what the run leaves behind is whole by then.
+
+        Raises:
+            WorkerLostError: If another is lost, and this is not the chief.
+        """
+        try:
+            self.wait()
+        except WorkerLostError:
+            if not self.is_chief:
+                raise
+        self._leave_together()
+
+    def _leave_together(self) -> None:
+        """Stays until the others, too, have heard what was said last: they ask this process."""
         with contextlib.suppress(WorkerLostError):
             self.wait()
 
@@ -72,6 +87,7 @@ class Workers:
         digests = np.array([_digest(value) for value in values.values()], np.int64)
         differs = (everywhere := self._of_all(digests)) != everywhere[0]
         if differs.any():
+            self._leave_together()
             others = ", ".join(map(str, np.flatnonzero(differs.any(axis=1))))
             names = ", ".join(np.array(list(values))[differs.any(axis=0)])
             raise ValueError(

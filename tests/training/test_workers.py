@@ -24,9 +24,9 @@ Collective ops is aborted by: Error reported from /job:worker/task:1: a task is 
 
 
 class _Strategy:
-    """The strategy of worker `index` of two; `said` holds what each has added up so far."""
+    """The strategy of worker `index` of two; `said` holds what each has said last, by shape."""
 
-    def __init__(self, index: int, said: dict[int, np.ndarray]) -> None:
+    def __init__(self, index: int, said: dict[tuple[int, ...], dict[int, np.ndarray]]) -> None:
         self.cluster_resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
             tf.train.ClusterSpec({"worker": ["one:1", "two:2"]}), task_type="worker", task_id=index
         )
@@ -34,21 +34,28 @@ class _Strategy:
 
     def reduce(self, operation: str, value: tf.Tensor, axis: None) -> tf.Tensor:
         assert operation == "SUM" and axis is None
-        self._said[self._index] = value.numpy()
-        return tf.constant(sum(self._said.values()))
+        values = self._said.setdefault(tuple(value.shape), {})
+        values[self._index] = value.numpy()
+        return tf.constant(sum(values.values()))
 
 
 class _BrokenStrategy(_Strategy):
-    def __init__(self, error: Exception) -> None:
-        super().__init__(1, {})
-        self._error = error
+    """The strategy of a worker whose fellow is gone from the call `lost_at` on."""
+
+    def __init__(self, error: Exception, *, index: int = 1, lost_at: int = 1) -> None:
+        super().__init__(index, {})
+        self.calls = 0
+        self._error, self._lost_at = error, lost_at
 
     def reduce(self, operation: str, value: tf.Tensor, axis: None) -> tf.Tensor:
-        raise self._error
+        self.calls += 1
+        if self.calls >= self._lost_at:
+            raise self._error
+        return super().reduce(operation, value, axis)
 
 
 def _both() -> tuple[Workers, Workers]:
-    said: dict[int, np.ndarray] = {}
+    said: dict[tuple[int, ...], dict[int, np.ndarray]] = {}
     return Workers(_Strategy(0, said)), Workers(_Strategy(1, said))
 
 
@@ -65,7 +72,7 @@ def test_one_process_is_chief_and_agrees_with_itself(strategy) -> None:
     assert workers.of_chief(0.25) == 0.25 and np.isnan(workers.of_chief(np.nan))
     workers.check_same({"seed": 3}, "flags")
     workers.wait()
-    workers.release()
+    workers.finish()
 
 
 def test_the_first_is_chief_and_its_number_is_that_of_all() -> None:
@@ -112,9 +119,19 @@ def test_a_lost_worker_is_one_clear_error(error: type[tf.errors.OpError], reason
         "/job:worker/task:1: a task is unhealthy. What that worker printed says why it ended. "
         "Start all workers again with the same flags: training continues from the newest checkpoint"
     )
-    with pytest.raises(WorkerLostError, match=expected):
-        workers.wait()
-    workers.release()  # Those that are gone wait for nothing.
+    for wait in (workers.wait, workers.finish):
+        with pytest.raises(WorkerLostError, match=expected):
+            wait()
+
+
+LOST = tf.errors.UnavailableError(None, None, GONE)
+
+
+@pytest.mark.parametrize(("index", "lost_at"), [(0, 1), (0, 2), (1, 2)])
+def test_who_has_finished_does_not_mind_who_is_gone(index: int, lost_at: int) -> None:
+    strategy = _BrokenStrategy(LOST, index=index, lost_at=lost_at)
+    Workers(strategy).finish()
+    assert strategy.calls == 2  # Who left after the first could leave others without an answer.
 
 
 def test_other_errors_stay_as_they_are() -> None:

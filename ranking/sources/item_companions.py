@@ -1,8 +1,11 @@
 """How often a candidate was had by the users who had the items of a history."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
+from ranking.sources.flat_lists import ranges
 from ranking.sources.fold_counts import NO_FOLD, FoldCounts
 from ranking.sources.sequence_file import Integers, UserSequences
 
@@ -41,13 +44,11 @@ class ItemCompanions:
         numbers = np.full(len(sequences.users), -1)
         numbers[train] = np.arange(len(train))
         owners = numbers[sequences.owners]
-        # The number above all items stands for no item: nobody has it.
-        self._nothing = len(sequences.items)
         self._counts = FoldCounts(
             owners[owners >= 0],
             sequences.sequence[owners >= 0],
             self._folds[train],
-            num_values=self._nothing + 1,
+            num_values=len(sequences.items),
         )
 
     def __call__(self, users: Integers, positions: Integers, candidates: Integers) -> Columns:
@@ -55,23 +56,37 @@ class ItemCompanions:
 
         The history is everything before the target.
         """
-        folds = self._folds[users]
-        steps = np.arange(1, positions.max(initial=0) + 1)
-        is_there = steps <= positions[:, None]
-        at = (self._sequences.offsets[users] + positions)[:, None] - steps
-        history = np.where(is_there, self._sequences.sequence[np.maximum(at, 0)], self._nothing)
-        near = self._nearness(folds, history, candidates)
+        owners, steps = ranges(np.ones_like(positions), positions)  # Newest behaviors first.
+        at = (self._sequences.offsets[users] + positions)[owners] - steps
+        near = self._nearness(
+            self._folds[users[owners]], self._sequences.sequence[at], candidates[owners]
+        )
         return {
-            SUM: near.sum(axis=1),
-            MOST: near.max(axis=1, initial=0),
-            RECENT: np.asarray((near / steps[:, None]).sum(axis=1), np.float32),
+            SUM: _reduced(np.add, near, positions),
+            MOST: _reduced(np.maximum, near, positions),
+            RECENT: _reduced(np.add, near / steps[:, None], positions),
         }
 
     def _nearness(
         self, folds: Integers, history: Integers, candidates: Integers
     ) -> npt.NDArray[np.float32]:
-        """`[S, T]` and `[S, C]` -> `[S, T, C]`; 0 of an item to itself."""
-        both = self._counts.having_both(folds, history, candidates)
-        first = self._counts.having(folds, history)[:, :, None]
-        scale = np.sqrt(first * self._counts.having(folds, candidates)[:, None, :])
+        """Folds `[H]`, items `[H]`, candidates `[H, C]` -> `[H, C]`; 0 of an item to itself."""
+        both = self._counts.having_both(folds, history[:, None], candidates)[:, 0]
+        first = self._counts.having(folds, history[:, None])
+        scale = np.sqrt(first * self._counts.having(folds, candidates))
         return np.divide(both, scale, out=np.zeros_like(both), where=both > 0)
+
+
+def _reduced(
+    function: np.ufunc, values: npt.NDArray[Any], lengths: Integers
+) -> npt.NDArray[np.float32]:
+    """Rows `[H, C]`, `lengths` `[S]` of them for one session after the other -> `[S, C]`.
+
+    Sessions without rows have zeros.
+    """
+    has_any = lengths > 0
+    starts = (np.cumsum(lengths) - lengths)[has_any]
+    reduced = np.zeros((len(lengths), values.shape[1]), np.float32)
+    if len(starts):  # Numpy refuses to reduce nothing.
+        reduced[has_any] = function.reduceat(values, starts, axis=0)
+    return reduced

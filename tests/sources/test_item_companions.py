@@ -66,3 +66,11 @@ def test_what_a_train_user_chose_does_not_tell_of_the_choice(sequences):
         np.testing.assert_array_equal(
             *(each(user, position, candidates)[name] for each in (before, after))
         )
+
+
+def test_nothing_is_near_where_no_session_has_a_history(sequences):
+    companions = ItemCompanions(sequences, np.arange(USERS), np.random.default_rng(5))
+    candidates = np.arange(6).reshape(2, 3)
+    columns = companions(np.array([3, 4]), np.array([0, 0]), candidates)
+    for name in NAMES:
+        np.testing.assert_array_equal(columns[name], np.zeros((2, 3), np.float32))

@@ -38,7 +38,7 @@ from tools.whole_file import write_whole
 FLAGS = flags.FLAGS
 
 PARTS = ("step", "history", "tables", "pipeline", "preparation", "evaluation", "run")
-_WIDTH = 110
+_WIDTH = 130
 _SIZES = {
     "impressions": (1024, "Impressions of a step, about."),
     "candidates": (11, "Candidates of a session."),

@@ -26,6 +26,8 @@ _COPIED = 1 << 26  # numbers, 256 MiB
 _MOST_DIFFERENCE = 1e-5
 _GIGA, _MEGA = 1e9, 1e6
 _GOALS = {"flat Keras": "at least 4", "torch": "at least 7"}
+_ALL, _ALONE = "session layout, all losses", "session layout, ranking loss alone"
+_FLAT = "flat Keras"
 
 Way = Callable[[], object]
 
@@ -34,6 +36,9 @@ def step_measures(
     sizes: BenchSizes, peers: Mapping[str, Callable[[keras.Model, Batch], Peer]]
 ) -> list[Measure]:
     """Times steps of the session layout, of flat rows and of peers, large products and copies.
+
+    Flat rows and peers train with the ranking loss alone, so the session layout does too where it
+    is compared with them; beside it stands the step with all losses, the contrastive term included.
 
     Args:
         sizes: What to measure.
@@ -48,10 +53,11 @@ def step_measures(
     chance = np.random.default_rng(sizes.seed)
     batch = encoded_batch(spec, sizes.step_sessions, sizes.candidates, chance)
     session, flat = SessionSteps(spec, batch), FlatSteps(spec, batch)
+    alone = SessionSteps(spec, batch, AwMoeSettings(contrastive_weight=0))
     difference = score_difference(session.networks, flat.model, batch)
     _check(difference)
     others = {name: make(flat.model, batch) for name, make in peers.items()}
-    runs = {"session layout": session.run, "flat Keras": flat.run}
+    runs = {_ALONE: alone.run, _ALL: session.run, _FLAT: flat.run}
     runs |= {name: peer.run for name, peer in others.items()}
     ways = {name: _steps(run, sizes.steps) for name, run in runs.items()}
     timed = timed_in_turn({**ways, "sgemm": _sgemm(), "copy": _copy()}, sizes.repetitions)
@@ -71,25 +77,29 @@ def _steps(run: Callable[[int], object], steps: int) -> Way:
 
 
 def _speeds(timed: Mapping[str, Timed], impressions: int) -> list[Measure]:
-    """Impressions per second of every way, and how many times faster the first is."""
+    """Impressions per second of every way, and how many times faster the session layout is: first
+    where both train with the same loss, then with all of its losses."""
     unit = "impressions/s"
     measures = [measured(name, unit, impressions / way.seconds) for name, way in timed.items()]
-    first, *others = timed
-    for name in others:
-        ratio = timed[name].seconds / timed[first].seconds
-        measures.append(measured(f"{name} : {first}", "", ratio, _GOALS.get(name, "")))
-    # What other programs do meanwhile is not in it; peers are other programs.
-    cpu = timed["flat Keras"].cpu_seconds / timed[first].cpu_seconds
-    return [*measures, measured(f"flat Keras : {first}, processor time", "", cpu)]
+    others = [name for name in timed if name not in (_ALONE, _ALL)]
+    for own in (_ALONE, _ALL):
+        for name in others:
+            ratio = timed[name].seconds / timed[own].seconds
+            goal = _GOALS.get(name, "") if own == _ALONE else ""
+            measures.append(measured(f"{name} : {own}", "", ratio, goal))
+        # What other programs do meanwhile is not in it; peers are other programs.
+        cpu = timed[_FLAT].cpu_seconds / timed[own].cpu_seconds
+        measures.append(measured(f"{_FLAT} : {own}, processor time", "", cpu))
+    return measures
 
 
 def _operations(timed: Mapping[str, Timed], spec: FeatureSpec, sizes: BenchSizes) -> list[Measure]:
-    """What the step reaches of what the machine can compute."""
+    """What the step with all losses reaches of what the machine can compute."""
     counts = sizes_of(spec, AwMoeSettings(), sizes.step_sessions, sizes.candidates)
     necessary = (1 + BACKWARD) * necessary_operations(counts)
     written = (1 + BACKWARD) * formula_operations(counts, is_flat=False)
     sgemm = 2 * _MATRIX**3 * _PRODUCTS / timed["sgemm"].seconds
-    share = sizes.steps / timed["session layout"].seconds / sgemm
+    share = sizes.steps / timed[_ALL].seconds / sgemm
     return [
         measured("sgemm", "GFLOP/s", sgemm / _GIGA),
         counted("necessary operations of a step", "GFLOP", necessary / _GIGA),
@@ -100,9 +110,9 @@ def _operations(timed: Mapping[str, Timed], spec: FeatureSpec, sizes: BenchSizes
 
 
 def _bytes(timed: Mapping[str, Timed], steps: int, necessary: int) -> list[Measure]:
-    """What the step needs of what the machine can move."""
+    """What the step with all losses needs of what the machine can move."""
     bandwidth = 3 * 4 * _COPIED / timed["copy"].seconds
-    share = steps / timed["session layout"].seconds / bandwidth
+    share = steps / timed[_ALL].seconds / bandwidth
     return [
         measured("memory", "GB/s", bandwidth / _GIGA),
         counted("necessary bytes of a step", "MB", necessary / _MEGA),

@@ -25,8 +25,10 @@ def training_markdown(document: Mapping[str, Any]) -> str:
         f"Simulated sessions of {flags['candidates']} candidates and {flags['behaviors']} "
         f"behaviors; a step takes about {flags['impressions']} impressions. AW-MoE with vectors 32 "
         "wide and 4 experts 128-64-1. Medians with quartiles: ways of doing the same thing took "
-        f"turns, {flags['repetitions']} times each. `a : b` says how many times a is b. The "
-        "session layout trains with all of its losses, other ways with the ranking loss alone.",
+        f"turns, {flags['repetitions']} times each. `a : b` says how many times a is b. Where the "
+        "session layout is compared like with like it trains with the ranking loss alone, as flat "
+        "rows and other packages always do; everywhere else it trains with all of its losses, the "
+        "contrastive term included.",
         "",
         f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, TensorFlow "
         f"{machine['tensorflow']}; load before the measurement "

@@ -28,7 +28,8 @@ class SessionSteps:
     Args:
         spec: What the batch fits.
         batch: Encoded sessions.
-        settings: Those of the model.
+        settings: Those of the model; with a `contrastive_weight` of 0 the step has the ranking loss
+            alone, and no other view of a session.
 
     Attributes:
         networks: What is trained.
@@ -53,8 +54,8 @@ class SessionSteps:
 class FlatSteps:
     """The training step of the flat model on the same impressions, its ranking loss alone.
 
-    That spares it the contrastive term, which the session layout pays for. The optimizer is
-    Keras's own.
+    So it is to be compared with a session layout that has no contrastive term either. The optimizer
+    is Keras's own.
 
     Args:
         spec: What the batch fits.

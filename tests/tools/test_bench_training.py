@@ -20,7 +20,13 @@ SMALL = (
     "--steps=2",
 )
 NAMES = {
-    "step": ["session layout", "flat Keras : session layout", "share of sgemm on those"],
+    "step": [
+        "session layout, ranking loss alone",
+        "session layout, all losses",
+        "flat Keras : session layout, ranking loss alone",
+        "flat Keras : session layout, all losses",
+        "share of sgemm on those",
+    ],
     "history": ["6 behaviors", "12 behaviors", "12 behaviors : 6 behaviors"],
     "tables": ["500 rows : 30 rows", "500 rows, peak memory beyond those"],
     "pipeline": ["sessions : flat rows", "records of sessions", "sessions, shuffled too : step"],

@@ -4,6 +4,8 @@ A model with random weights is exported for histories as long as the longest ask
 not change how long it takes. Sessions are put together from those of the test split. Each way of
 asking is a file of requests, which a process of its own repeats in turn with the others:
 `saved_model_client`, without Python, or `in_process_client`. Only the model's own work is timed.
+Beside `aw_moe` stands the same model as it is usually written, of standard Keras layers with a row
+per candidate (`flat_keras`), with the same weights and scores.
 All that the flags ask for by default takes about a quarter of an hour and 4 GB of memory.
 
 Example:
@@ -29,8 +31,8 @@ from rich.console import Console
 from pipelines.program import run_program
 
 if TYPE_CHECKING:
-    from ranking.export.saved_model import Export
     from ranking.features.prepared_data import PreparedData
+    from tools.serving_load import Request
 
 FLAGS = flags.FLAGS
 
@@ -72,6 +74,8 @@ def main() -> None:
     data, out = read_prepared(FLAGS.data), Path(FLAGS.out)
     grid = _grid()
     _check_sizes()
+    if missing := flat_missing(data):
+        console.print(f"no flat Keras beside it: {missing}", highlight=False, soft_wrap=True)
     out.mkdir(parents=True, exist_ok=True)
     document: dict[str, Any] = {
         "simulated": data.manifest.simulated,
@@ -83,8 +87,8 @@ def main() -> None:
         for size in FLAGS.sizes:
             longer = resized(data, max(behaviors for _, behaviors in grid), SIZES[size]["width"])
             with console.status(f"exporting {FLAGS.model}, size {size}"):
-                export = _export(longer, size, Path(folder) / size)
-            for row in _measured(console, export, longer, size, grid, Path(folder)):
+                model = _Model(longer, size, Path(folder) / size)
+            for row in _measured(console, model, size, grid, Path(folder)):
                 document["rows"].append(row)
                 # What is measured stays, should the rest be interrupted.
                 write_whole(out / "latency.json", json.dumps(document, indent=1) + "\n")
@@ -123,37 +127,69 @@ def _check_sizes() -> None:
             raise ValueError(f"`--sizes` must be some of {', '.join(SIZES)}. Received: {size}")
 
 
-def _export(data: "PreparedData", size: str, folder: Path) -> "Export":
-    import keras
+def flat_missing(data: "PreparedData") -> str | None:
+    """Why there is no flat model to compare with, or `None`."""
+    from tools.flat_keras import flat_refusal
 
-    from ranking.export.model_card import TrainedModel
-    from ranking.export.saved_model import export_networks
-    from ranking.features.encoder import Encoder
-    from ranking.models.catalog import build, model_entry
+    if FLAGS.model != "aw_moe":
+        return f"Only `aw_moe` is written flat. Received: {FLAGS.model}"
+    return flat_refusal(data.spec)
 
-    keras.utils.set_random_seed(FLAGS.seed)
-    settings = model_entry(FLAGS.model).settings_class(**SIZES[size]["settings"])
-    networks = build(FLAGS.model, data.spec, settings)
-    encoder = Encoder(data.spec, data.vocabulary_folder)
-    trained = TrainedModel(FLAGS.model, {"seed": FLAGS.seed}, {}, data.manifest.simulated)
-    return export_networks(networks, encoder, data, folder, trained)
+
+class _Model:
+    """A model with random weights, exported; flat too, for the lengths that are asked for.
+
+    Args:
+        data: Data to export with.
+        size: One of `SIZES`.
+        folder: Where to.
+    """
+
+    def __init__(self, data: "PreparedData", size: str, folder: Path) -> None:
+        import keras
+
+        from ranking.export.model_card import TrainedModel
+        from ranking.export.saved_model import export_networks
+        from ranking.features.encoder import Encoder
+        from ranking.models.catalog import build, model_entry
+
+        keras.utils.set_random_seed(FLAGS.seed)
+        self.data, self._folder = data, folder
+        self.settings = model_entry(FLAGS.model).settings_class(**SIZES[size]["settings"])
+        self.networks = build(FLAGS.model, data.spec, self.settings)
+        encoder = Encoder(data.spec, data.vocabulary_folder)
+        trained = TrainedModel(FLAGS.model, {"seed": FLAGS.seed}, {}, data.manifest.simulated)
+        self.export = export_networks(self.networks, encoder, data, folder, trained)
+
+    def flat(self, behaviors: int, session: "Request") -> Path | None:
+        """Folder of the flat model for so long histories; `None` if there is none of the model."""
+        from ranking.features.encoder import Encoder
+        from tools.flat_export import check_equal_scores, export_flat
+        from tools.serving_load import per_candidate
+
+        if flat_missing(self.data):
+            return None
+        folder = self._folder / f"flat-{behaviors}"
+        if not folder.exists():
+            data = resized(self.data, behaviors, None)
+            encoder = Encoder(data.spec, data.vocabulary_folder)
+            export_flat(self.networks, self.settings, encoder, folder)
+            rows = per_candidate(data.spec, session)
+            check_equal_scores(folder, self.networks, encoder, session, rows)
+        return folder
 
 
 def _measured(
-    console: Console,
-    export: "Export",
-    data: "PreparedData",
-    size: str,
-    grid: Sequence[tuple[int, int]],
-    folder: Path,
+    console: Console, model: _Model, size: str, grid: Sequence[tuple[int, int]], folder: Path
 ) -> Iterator[dict[str, Any]]:
     from tools.serving_load import ServingLoad, write_load
 
-    load = ServingLoad(data, FLAGS.seed)
+    load = ServingLoad(model.data, FLAGS.seed)
     for candidates, behaviors in grid:
         count = min(FLAGS.sessions, max(2, _MOST_PAIRS // (candidates * behaviors)))
         sessions = [load.session(behaviors, candidates) for _ in range(count)]
-        paths = write_load(folder, data.spec, sessions, export.signatures)
+        paths = write_load(folder, model.data.spec, sessions, model.export.signatures)
+        flat = model.flat(behaviors, sessions[0])
         for threads, client in itertools.product(_positive("threads"), _clients()):
             where = {
                 "size": size,
@@ -163,7 +199,11 @@ def _measured(
                 "behaviors": behaviors,
             }
             with console.status(", ".join(f"{key} {value}" for key, value in where.items())):
-                rows = list(_run(client, export.folder, paths, threads))
+                rows = list(_run(client, model.export.folder, paths, threads))
+                if flat is not None:
+                    asked = [path for path in paths if path.stem == "flat"]
+                    answered = _run(client, flat, asked, threads)
+                    rows += [{**row, "way": "flat_keras"} for row in answered]
             for row in rows:
                 yield {**where, **row}
         for path in paths:

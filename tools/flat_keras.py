@@ -11,7 +11,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from ranking.features.spec import FeatureSpec, Field
+from ranking.features.spec import SESSION, FeatureSpec, Field
 from ranking.models.aw_moe import AwMoeSettings
 
 _KINDS = ("id", "dense")
@@ -21,17 +21,19 @@ def flat_aw_moe(spec: FeatureSpec, settings: AwMoeSettings) -> keras.Model:
     """The score network of `aw_moe` in its default form -> logits `[N]` of N impressions.
 
     Inputs have the encoded keys: session and candidate fields `[N]`, behavior fields `[N, T]`, with
-    T the spec's `max_length`, and `behaviors_length` `[N]`. `copy_weights` makes it score as a
-    model in the session layout does.
+    T the spec's `max_length`, and `behaviors_length` `[N]`; session fields of several ids `[N, M]`
+    with their lengths `[N]`. `copy_weights` makes it score as a model in the session layout does.
 
     Args:
-        spec: A spec with a query, whose inputs are ids and numbers.
+        spec: A spec with a query, whose inputs are ids and numbers; a session's may be several ids
+            or words, of which the mean is taken.
         settings: Those of `aw_moe`; widths and the number of experts are read.
 
     Raises:
         ValueError: If the spec has no query, or inputs of another kind.
     """
-    _check_spec(spec)
+    if refusal := flat_refusal(spec):
+        raise ValueError(refusal)
     fields = _Fields(spec)
     length = layers.Input((), dtype="int32", name="behaviors_length")
     places = ops.arange(spec.behaviors_max_length, dtype="int32")[None, :, None]
@@ -96,8 +98,10 @@ class _Fields:
 
     def vector(self, field: Field) -> Any:
         """The vectors of a field, `[N, D]` or `[N, T, D]`; of a number, with D = 1."""
-        shape = (self._spec.behaviors_max_length,) if field.section == "behaviors" else ()
-        dtype = "int32" if field.kind == "id" else "float32"
+        shape: tuple[int | None, ...] = (None,) if field.is_multivalued else ()
+        if field.section == "behaviors":
+            shape = (self._spec.behaviors_max_length,)
+        dtype = "float32" if field.kind == "dense" else "int32"
         made = self.made[field.key] = layers.Input(shape, dtype=dtype, name=field.key)
         if field.kind == "dense":
             return ops.expand_dims(made, -1)
@@ -105,7 +109,17 @@ class _Fields:
         if table.name not in self._tables:
             embedding = layers.Embedding(table.rows, table.width, name=f"{table.name}_table")
             self._tables[table.name] = embedding
-        return self._tables[table.name](made)
+        vectors = self._tables[table.name](made)
+        return self._mean(field, vectors) if field.is_multivalued else vectors
+
+    def _mean(self, field: Field, vectors: Any) -> Any:
+        """The mean of a session's vectors `[N, M, D]`, padding left out; zeros of none."""
+        key = field.length_key
+        length = self.made[key] = layers.Input((), dtype="int32", name=key)
+        count = ops.cast(length, "float32")[:, None]
+        places = ops.cumsum(ops.ones_like(vectors), axis=1)  # M is not known before.
+        mask = ops.cast(ops.less_equal(places, count[:, None]), "float32")
+        return ops.sum(vectors * mask, axis=1) / ops.maximum(count, 1.0)
 
     def items(self, section: Sequence[Field]) -> list[Any]:
         by_name = {field.name: field for field in section}
@@ -156,11 +170,19 @@ def _set_stack(flat: keras.Model, name: str, weights: Sequence[Any]) -> None:
     flat.get_layer(name).set_weights([ops.convert_to_numpy(each) for each in weights])
 
 
-def _check_spec(spec: FeatureSpec) -> None:
+def flat_refusal(spec: FeatureSpec) -> str | None:
+    """Why there is no flat model of a spec, or `None` where there is one."""
     fields = _inputs((*spec.session, *spec.behaviors, *spec.candidates))
-    others = [field.key for field in fields if field.kind not in _KINDS]
-    if others or not spec.roles.query:
-        raise ValueError(
-            f"Spec `{spec.name}` must have a query and inputs that are ids or numbers. Received: "
-            f"query {spec.roles.query}, other inputs {others}"
-        )
+    others = [field.key for field in fields if not _is_read(field)]
+    if not others and spec.roles.query:
+        return None
+    return (
+        f"Spec `{spec.name}` must have a query and inputs that are ids or numbers, several ids at "
+        f"sessions alone. Received: query {spec.roles.query}, other inputs {others}"
+    )
+
+
+def _is_read(field: Field) -> bool:
+    if field.is_multivalued:
+        return field.section == SESSION and field.pool == "mean"
+    return field.kind in _KINDS

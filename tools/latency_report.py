@@ -15,7 +15,9 @@ _COLUMNS = (
     ("state + score", "state", "session_state+score_with_state"),
     ("flat", "flat", "serving_default"),
     ("flat gate", "flat_gate", "gate"),
+    ("flat Keras", "flat_keras", "serving_default"),
 )
+_RATIOS = (("flat Keras", "gate + score"), ("flat", "gate + score"), ("flat gate", "gate"))
 _KEYS = ("size", "client", "threads")
 _CLIENTS = {"native": "C++ client", "python": "within Python"}
 
@@ -31,8 +33,9 @@ def latency_markdown(document: Mapping[str, Any]) -> str:
         "",
         f"{data}Milliseconds of one session, p50 / p95 / p99, the model's own work alone: no "
         "network, no server. C candidates, T behaviors. `flat` is the same model with a row per "
-        "candidate, the session repeated; `flat gate` the gate alone in this way. Ratios are of "
-        "p50: how many times cheaper a session is than flat rows.",
+        "candidate, the session repeated; `flat gate` the gate alone in this way; `flat Keras` the "
+        "same model of standard Keras layers, with the same weights and scores, a row per "
+        "candidate. Ratios are of p50: how many times cheaper a session is than flat rows.",
         "",
         f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, TensorFlow "
         f"{machine['tensorflow']}; load before the measurement "
@@ -52,14 +55,15 @@ def _section(group: tuple[Any, ...], rows: Sequence[Row]) -> Iterator[str]:
     yield f"## Size {size}, {_CLIENTS[client]}, {threads} thread{'s' if threads > 1 else ''}"
     yield ""
     columns = [column for column in _COLUMNS if any(_is(row, column) for row in rows)]
-    titles = ["C", "T", *(title for title, _, _ in columns), "flat : gate + score", "gate ratio"]
+    ratios = [f"{above} : {below}" for above, below in _RATIOS]
+    titles = ["C", "T", *(title for title, _, _ in columns), *ratios]
     yield f"| {' | '.join(titles)} |"
     yield "|---" * len(titles) + "|"
     for place in dict.fromkeys((row["candidates"], row["behaviors"]) for row in rows):
         here = [row for row in rows if (row["candidates"], row["behaviors"]) == place]
         found = {column[0]: _found(here, column) for column in columns}
         cells = [_cell(row) for row in found.values()]
-        ratios = [_ratio(found, "flat", "gate + score"), _ratio(found, "flat gate", "gate")]
+        ratios = [_ratio(found, above, below) for above, below in _RATIOS]
         yield f"| {' | '.join([*map(str, place), *cells, *ratios])} |"
 
 

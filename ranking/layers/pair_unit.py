@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from ranking.layers.argument_checks import check_count, check_sizes
+from ranking.layers.in_pieces import in_pieces
 from ranking.layers.mlp import Mlp
 
 
@@ -41,6 +42,8 @@ class PairUnit(keras.layers.Layer):
         behaviors: Float tensor `(B, T, D)`. T may be 0 or unknown. Padding is scored like
             anything else: clear it before, leave its scores out after.
         context: Float tensor `(B, D)`, or `(B, C, D)` for one context per candidate.
+        training: Whether a gradient will be asked for. Without, long histories are scored piece by
+            piece: for many contexts their hidden vectors would take more memory than all else.
 
     Returns:
         Float tensor `(B, T, U)` or `(B, C, T, U)`.
@@ -104,19 +107,33 @@ class PairUnit(keras.layers.Layer):
         self.following_layers.build((*context_shape[:-1], behaviors_shape[1], size))
         self.built = True
 
-    def call(self, behaviors: Any, context: Any) -> Any:
+    def call(self, behaviors: Any, context: Any, training: bool | None = None) -> Any:
         is_shared = len(context.shape) == 2
         if is_shared:
             context = ops.expand_dims(context, 1)
         kernels = self._pair_kernels(context)
         ones = ops.ones_like(behaviors[..., :1])
-        hidden = ops.matmul(ops.concatenate([behaviors, ones], axis=-1), kernels)  # (B, T, C * H)
-        # Rows of a matrix: products with those are one product each, their biases included.
-        hidden = ops.reshape(hidden, (-1, self.hidden_sizes[0]))
-        outputs = self.following_layers(self.activation(hidden))
+        inputs = ops.concatenate([behaviors, ones], axis=-1)
+
+        def outputs_of(part: Any) -> Any:
+            return self._outputs(part, kernels)
+
+        # A gradient needs all hidden vectors anyway.
+        width = ops.shape(kernels)[-1]
+        outputs = outputs_of(inputs) if training else in_pieces(outputs_of, inputs, width)
         outer = (ops.shape(behaviors)[0], ops.shape(behaviors)[1], ops.shape(context)[1])
         outputs = ops.transpose(ops.reshape(outputs, (*outer, self.output_size)), (0, 2, 1, 3))
         return ops.squeeze(outputs, 1) if is_shared else outputs
+
+    def _outputs(self, behaviors: Any, kernels: Any) -> Any:
+        """`(B, T, D + 1)`, `(B, D + 1, C * H)` -> `(B, T, C * U)`."""
+        hidden = ops.matmul(behaviors, kernels)
+        # Rows of a matrix: products with those are one product each, their biases included.
+        rows = ops.reshape(hidden, (-1, self.hidden_sizes[0]))
+        outputs = self.following_layers(self.activation(rows))
+        batch, length, numbers = ops.shape(hidden)
+        outer = numbers // self.hidden_sizes[0] * self.output_size
+        return ops.reshape(outputs, (batch, length, outer))
 
     def _pair_kernels(self, context: Any) -> Any:
         """One kernel per context, with its bias as last row: `(B, C, D)` -> `(B, D + 1, C * H)`.

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from ranking.features.variable_rows import read_rows
-from ranking.training.row_updates import RowUpdates
+from ranking.training.row_updates import RowUpdates, move_rows
 
 
 class RowAdagrad(RowUpdates, keras.optimizers.Adagrad):
@@ -23,5 +23,4 @@ class RowAdagrad(RowUpdates, keras.optimizers.Adagrad):
         accumulator = self._accumulators[self._get_variable_index(table)].value
         sums = read_rows(accumulator, ids) + tf.square(gradients)
         accumulator.scatter_update(tf.IndexedSlices(sums, ids))
-        change = rate * gradients / tf.sqrt(sums + self.epsilon)
-        table.scatter_sub(tf.IndexedSlices(change, ids))
+        move_rows(table, ids, rate * gradients / tf.sqrt(sums + self.epsilon))

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ranking.training.row_updates import RowUpdates
+from ranking.training.row_updates import RowUpdates, move_rows
 
 
 class RowSGD(RowUpdates, keras.optimizers.SGD):
@@ -15,4 +15,4 @@ class RowSGD(RowUpdates, keras.optimizers.SGD):
         super().__init__(learning_rate)
 
     def update_rows(self, table: tf.Variable, ids: Any, gradients: Any, rate: Any) -> None:
-        table.scatter_sub(tf.IndexedSlices(rate * gradients, ids))
+        move_rows(table, ids, rate * gradients)

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ranking.features.variable_rows import read_rows
 from ranking.training.replica_sums import sum_over_replicas
 
 
@@ -54,7 +55,11 @@ class RowUpdates:
             rate = tf.cast(learning_rate, gradient.dtype)
             self.update_rows(variable, gradient.indices, gradient.values, rate)
         else:
-            super().update_step(tf.convert_to_tensor(gradient), variable, learning_rate)  # type: ignore[misc]
+            self.update_dense(variable, tf.convert_to_tensor(gradient), learning_rate)
+
+    def update_dense(self, variable: Any, gradient: Any, rate: Any) -> None:
+        """Updates a weight that is no table, as Keras does unless the optimizer says otherwise."""
+        super().update_step(gradient, variable, rate)  # type: ignore[misc]
 
     def update_rows(self, table: tf.Variable, ids: Any, gradients: Any, rate: Any) -> None:
         """Updates rows of `table`.
@@ -66,3 +71,11 @@ class RowUpdates:
             rate: Learning rate.
         """
         raise NotImplementedError
+
+
+def move_rows(table: tf.Variable, ids: Any, changes: Any) -> None:
+    """Takes `changes` `[n, width]` off rows `ids` of `table`, which are distinct.
+
+    A processor reads and writes rows in a fraction of the time that `scatter_sub` takes.
+    """
+    table.scatter_update(tf.IndexedSlices(read_rows(table, ids) - changes, ids))

@@ -58,19 +58,34 @@ def test_every_row_in_every_batch_is_kerass_adam() -> None:
         optimizers[0].apply([rows, dense], ours)
         optimizers[1].apply([table, dense], theirs)
     for mine, his in zip(numbers(ours), numbers(theirs), strict=True):
-        np.testing.assert_allclose(mine, his, rtol=2e-6)
+        np.testing.assert_allclose(mine, his, atol=5e-5 * RATE)
     slots = (numbers(optimizer.variables) for optimizer in optimizers)
     for mine, his in zip(*slots, strict=True):
-        np.testing.assert_allclose(mine, his, rtol=1e-5, atol=1e-9)
+        np.testing.assert_allclose(mine, his, rtol=2e-5, atol=1e-9)
 
 
-def test_dense_weights_are_kerass_bit_for_bit() -> None:
+def test_dense_weights_are_kerass_up_to_rounding() -> None:
+    """Of 1 - 0.999 too, which single precision knows to five digits."""
     ours, theirs = weights(), weights()
     train(RowAdamW(RATE, weight_decay=DECAY), ours)
     optimizer = keras.optimizers.AdamW(RATE, DECAY)
     for _, _, dense in gradients():
         optimizer.apply([dense], theirs[1:])
-    np.testing.assert_array_equal(ours[1].numpy(), theirs[1].numpy())
+    np.testing.assert_allclose(ours[1].numpy(), theirs[1].numpy(), atol=5e-5 * RATE)
+
+
+def test_dense_weights_follow_the_formula() -> None:
+    variables = weights()
+    dense = variables[1].numpy().astype(np.float64)
+    first, second = np.zeros(5), np.zeros(5)
+    states = train(RowAdamW(RATE, weight_decay=DECAY), variables)
+    for step, ((_, _, gradient), state) in enumerate(zip(gradients(), states, strict=True), start=1):
+        first = BETA_1 * first + (1 - BETA_1) * gradient
+        second = BETA_2 * second + (1 - BETA_2) * gradient.astype(np.float64) ** 2
+        mean, square = first / (1 - BETA_1**step), second / (1 - BETA_2**step)
+        dense -= RATE * DECAY * dense
+        dense -= RATE * mean / (np.sqrt(square) + EPSILON / np.sqrt(1 - BETA_2**step))
+        np.testing.assert_allclose(state[1], dense, rtol=1e-5)
 
 
 def test_slots_are_where_kerass_are() -> None:

@@ -19,8 +19,8 @@ class RowAdamW(RowUpdates, keras.optimizers.AdamW):
         row <- row - rate sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + epsilon)
 
     Rows of other ids keep their numbers and their moments, which Keras would decay, and tables are
-    not decayed. Where every row is in every batch this is Keras's Adam. Dense weights are Keras's up
-    to rounding: TensorFlow's kernel takes 1 - b of the rounded b.
+    not decayed. Where every row is in every batch this is Keras's Adam. Dense weights are so up to
+    rounding: TensorFlow's kernel takes 1 - b of the rounded b.
     """
 
     def __init__(self, learning_rate: Any, *, weight_decay: float) -> None:

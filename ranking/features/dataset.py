@@ -14,7 +14,12 @@ from ranking.features.padding import pad_sessions, pad_to_fixed_shapes
 from ranking.features.prepared_data import PreparedData
 from ranking.features.reading_memory import pool_batches, shuffled_records
 from ranking.features.records import parse_records
-from ranking.features.session_order import measure_sessions, order_by_size, order_pool
+from ranking.features.session_order import (
+    measure_sessions,
+    order_by_size,
+    order_pool,
+    sessions_with_positive,
+)
 from ranking.features.session_stream import (
     epoch_seeds,
     interleaved_records,
@@ -22,7 +27,7 @@ from ranking.features.session_stream import (
     shuffled,
 )
 
-_MEASURED_AT_ONCE = 1024
+_FILTERED_AT_ONCE = 1024
 
 
 def training_batches(
@@ -92,23 +97,25 @@ def training_batches(
         )
     sampling = _sampling(data, label, negatives_per_positive)
     seeds = epoch_seeds(seed, epoch, 4)
-    measure = functools.partial(measure_sessions, data.spec, sampling=sampling)
-    records = interleaved_records(data.files(split), seeds[0], deterministic=deterministic)
     mapped = functools.partial(_mapped, deterministic=deterministic)
-    measured = mapped(records.batch(_MEASURED_AT_ONCE), measure).unbatch()
+    records = interleaved_records(data.files(split), seeds[0], deterministic=deterministic)
+    if sampling is not None:
+        used = functools.partial(sessions_with_positive, data.spec, sampling=sampling)
+        records = mapped(records.batch(_FILTERED_AT_ONCE), used).unbatch()
     counts = data.manifest.splits[split]
     in_pool = pool_batches(counts, sessions_per_batch)
-    mixed = shuffled(measured, shuffled_records(counts, shuffle_buffer), seeds[1])
+    mixed = shuffled(records, shuffled_records(counts, shuffle_buffer), seeds[1])
     pools = mixed.batch(in_pool * sessions_per_batch).enumerate().skip(skip_batches // in_pool)
 
-    def order(number: tf.Tensor, measured: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, tf.Tensor]:
+    def order(number: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        sizes = measure_sessions(data.spec, serialized, sampling) if by_size else None
         return order_pool(
             number,
-            measured,
+            serialized,
+            sizes,
             sessions_per_batch=sessions_per_batch,
             pool_batches=in_pool,
             seed=seeds[2],
-            by_size=by_size,
         )
 
     def encode(serialized: tf.Tensor, number: tf.Tensor) -> Batch:
@@ -170,8 +177,8 @@ def evaluation_batches(
     _check_sizes(sessions_per_batch, replicas)
 
     def order(serialized: tf.Tensor) -> tf.Tensor:
-        measured = measure_sessions(data.spec, serialized, None)
-        return order_by_size(*measured, sessions_per_batch)
+        sizes = measure_sessions(data.spec, serialized, None)
+        return order_by_size(serialized, *sizes, sessions_per_batch)
 
     def encode(serialized: tf.Tensor) -> Batch:
         encoded = encoder.encode_records(parse_records(data.spec, serialized))

@@ -9,8 +9,8 @@ import tensorflow as tf
 from ranking.did_you_mean import did_you_mean
 from ranking.features.id_lookup import IdLookup
 from ranking.features.positions import clip_lengths, keep_newest, valid_positions
-from ranking.features.record_layout import is_numbered, recorded_dtype
-from ranking.features.records import padded_records
+from ranking.features.record_layout import is_numbered
+from ranking.features.record_padding import padded_records
 from ranking.features.spec import (
     BEHAVIORS,
     CANDIDATES,
@@ -79,7 +79,17 @@ class Encoder:
             ValueError: If `raw` has a key that the spec does not know, or lacks a length.
         """
         self._check_keys(raw)
-        return self._encode(raw, self._look_up, lambda field: field.dtype)
+        encoded: Batch = {}
+        for section in SECTIONS:
+            fields = [field for field in self._fields[section] if field.key in raw]
+            values: Batch = {}
+            for field in fields:
+                values |= _values(field, raw)
+            if section in (SESSION, LABELS):
+                encoded |= _encode_fields(fields, values, self._look_up, None)
+            elif fields:
+                encoded |= self._encode_sequence(section, fields, values, raw)
+        return encoded
 
     def encode_records(self, parsed: Mapping[str, Any]) -> Batch:
         """Encodes what `records.parse_records` returned: the same batch as of the raw values.
@@ -87,24 +97,22 @@ class Encoder:
         Records hold row numbers where raw values come as ids of most tables, so nothing need be
         looked up.
         """
-        batch = padded_records(self.spec, parsed)
-        return self._encode(batch, self._recorded, lambda field: recorded_dtype(self.spec, field))
-
-    def _encode(self, raw: RawBatch, look_up: _LookUp, dtype_of: Callable[[Field], str]) -> Batch:
-        encoded: Batch = {}
-        for section in SECTIONS:
-            fields = [field for field in self._fields[section] if field.key in raw]
-            values: Batch = {}
-            for field in fields:
-                values |= _values(field, raw, dtype_of(field))
-            if section in (SESSION, LABELS):
-                encoded |= _encode_fields(fields, values, look_up, None)
-            elif fields:
-                encoded |= self._encode_sequence(section, fields, values, raw, look_up)
-        return encoded
+        batch = padded_records(self.spec, parsed, self._recorded)
+        # Numbers are transformed where they stand in a request too: the last bit of a logarithm
+        # depends on its place in the vector registers.
+        for section in (SESSION, BEHAVIORS, CANDIDATES):
+            fields = [field for field in self._fields[section] if field.key in batch]
+            fields = [field for field in fields if field.kind == "dense"]
+            if fields:
+                length = batch.get(f"{section}_length")
+                mask = None
+                if length is not None:
+                    mask = valid_positions(length, tf.shape(batch[fields[0].key])[1])
+                batch |= _encode_fields(fields, batch, self._look_up, mask)
+        return batch
 
     def _encode_sequence(
-        self, section: str, fields: list[Field], values: Batch, raw: RawBatch, look_up: _LookUp
+        self, section: str, fields: list[Field], values: Batch, raw: RawBatch
     ) -> Batch:
         key = f"{section}_length"
         lengths = clip_lengths(_tensor(key, raw, "int32"), tf.shape(values[fields[0].key])[1])
@@ -112,15 +120,21 @@ class Encoder:
             values = keep_newest(values, lengths, self.spec.behaviors_max_length)
             lengths = tf.minimum(lengths, self.spec.behaviors_max_length)
         mask = valid_positions(lengths, tf.shape(values[fields[0].key])[1])
-        return {key: lengths, **_encode_fields(fields, values, look_up, mask)}
+        return {key: lengths, **_encode_fields(fields, values, self._look_up, mask)}
 
     def _look_up(self, field: Field, values: tf.Tensor) -> tf.Tensor:
         return self._lookups[self.spec.table_of(field).name](values)
 
-    def _recorded(self, field: Field, values: tf.Tensor) -> tf.Tensor:
-        """Rows of ids as records hold them: row numbers, where 0 is missing, or raw values."""
-        # The words of a text are in no record yet.
-        if field.kind == "text" or not is_numbered(self.spec.table_of(field)):
+    def _recorded(self, field: Field, values: tf.Tensor) -> Any:
+        """Values of a field as records hold them, none missing at the end -> rows, or words.
+
+        Ids are row numbers, where 0 is missing, or raw values. Whatever is no id stays.
+        """
+        if field.kind == "text":
+            return _words(field, values, self._look_up)
+        if field.kind not in ("id", "ids"):
+            return values
+        if not is_numbered(self.spec.table_of(field)):
             return self._look_up(field, values)
         return tf.maximum(tf.cast(values, tf.int32), UNKNOWN_ID)
 
@@ -169,8 +183,7 @@ def _encode_ids(
 
 
 def _encode_text(field: Field, text: tf.Tensor, look_up: _LookUp, mask: tf.Tensor | None) -> Batch:
-    tokens = split_text(tf.reshape(text, [-1]))[:, : field.max_length]
-    ids = tokens.with_values(look_up(field, tokens.values))
+    ids = _words(field, tf.reshape(text, [-1]), look_up)
     padded = ids.to_tensor(shape=[None, field.max_length])
     lengths = _masked(tf.reshape(ids.row_lengths(), tf.shape(text)), mask)
     shape = tf.concat([tf.shape(text), [field.max_length]], axis=0)
@@ -178,11 +191,17 @@ def _encode_text(field: Field, text: tf.Tensor, look_up: _LookUp, mask: tf.Tenso
     return {field.key: padded, field.length_key: tf.cast(lengths, tf.int32)}
 
 
-def _values(field: Field, raw: RawBatch, dtype: str) -> Batch:
+def _words(field: Field, text: tf.Tensor, look_up: _LookUp) -> tf.RaggedTensor:
+    """Texts `[N]` -> rows of their words, ragged `[N, (M)]`."""
+    tokens = split_text(text)[:, : field.max_length]
+    return tokens.with_values(look_up(field, tokens.values))
+
+
+def _values(field: Field, raw: RawBatch) -> Batch:
     """The field's tensors; labels come as float32, whatever their raw type is."""
     if field.kind == "label":
         return {field.key: tf.convert_to_tensor(raw[field.key])}
-    values = {field.key: _tensor(field.key, raw, dtype)}
+    values = {field.key: _tensor(field.key, raw, field.dtype)}
     if field.kind == "ids":
         values[field.length_key] = _tensor(field.length_key, raw, "int32")
     return values

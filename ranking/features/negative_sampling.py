@@ -72,11 +72,11 @@ class NegativeSampling:
         kept = self._kept(labels, seed, places)
         indices = tf.where(kept)[:, 0]
         lengths = tf.reduce_sum(labels.with_values(tf.cast(kept, tf.int64)), axis=1)
-        sampled = dict(parsed)
-        for key in layout.keys_of(CANDIDATES):
-            values = tf.gather(parsed[key].values, indices)
-            sampled[key] = tf.RaggedTensor.from_row_lengths(values, lengths, validate=False)
-        return sampled
+        left = tf.RaggedTensor.from_row_lengths(indices, lengths, validate=False)
+        return dict(parsed) | {
+            key: left.with_values(tf.gather(parsed[key].values, indices))
+            for key in layout.keys_of(CANDIDATES)
+        }
 
     def labels(self, layout: RecordLayout, parsed: Mapping[str, Any]) -> tf.RaggedTensor:
         """Parsed records -> the label that makes candidates positive, ragged `[B, (C)]`."""

@@ -36,7 +36,15 @@ def pad_to_fixed_shapes(spec: FeatureSpec, batch: Mapping[str, tf.Tensor]) -> Ba
 
 def pad_sessions(batch: Mapping[str, tf.Tensor], count: int) -> Batch:
     """Encoded batch of at most `count` sessions -> `count` sessions, the new ones all zeros."""
-    return {key: _pad(value, 0, count) for key, value in batch.items()}
+    new = count - tf.shape(next(iter(batch.values())))[0]
+    ranks = {value.shape.rank for value in batch.values()}
+    paddings = {rank: tf.pad([[new]], [[0, rank - 1], [1, 0]]) for rank in ranks}
+    padded = {}
+    for key, value in batch.items():
+        zero = "" if value.dtype == tf.string else 0
+        padded[key] = tf.pad(value, paddings[value.shape.rank], constant_values=zero)
+        padded[key].set_shape([count, *value.shape[1:]])
+    return padded
 
 
 def padding_counts(batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:

@@ -9,7 +9,8 @@ import pyarrow as pa
 import tensorflow as tf
 
 from ranking.features.record_layout import UNKNOWN, PackedFeature, record_layout
-from ranking.features.records import padded, parse_records
+from ranking.features.record_padding import padded
+from ranking.features.records import parse_records
 from ranking.features.row_numbers import read_row_numbers
 from ranking.features.session_columns import section_of
 from ranking.features.spec import SESSION, UNKNOWN_ID, FeatureSpec, Field

@@ -1,11 +1,13 @@
 """Serialized records to tensors. `record_layout` says what a record holds, `record_encoding` writes
-it; `record_values` turns row numbers back into what the source gave."""
+it; `record_padding` pads what was parsed; `record_values` turns row numbers back into what the
+source gave."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
+from ranking.features.record_checks import LengthRule, checked, right_totals, same_lengths
 from ranking.features.record_layout import (
     FLAT_VALUES,
     ROW_LENGTHS,
@@ -13,7 +15,7 @@ from ranking.features.record_layout import (
     record_layout,
     recorded_dtype,
 )
-from ranking.features.spec import BEHAVIORS, CANDIDATES, SESSION, FeatureSpec, Field
+from ranking.features.spec import BEHAVIORS, CANDIDATES, SESSION, FeatureSpec
 
 _DTYPES = {"string": tf.string, "int64": tf.int64, "float32": tf.float32}
 
@@ -41,58 +43,18 @@ def parse_records(
     """
     layout = record_layout(spec) if layout is None else layout
     parsed = tf.io.parse_example(serialized, _features(spec, layout))
-    result: Parsed = {}
-    for section in (SESSION, BEHAVIORS, CANDIDATES):
-        values = {key: parsed[key] for key in layout.keys_of(section) if key in parsed}
-        for field in layout.ids:
-            if field.section == section:
-                values[field.key] = _several_ids(field, parsed)
-        if section != SESSION:
-            values = _completed(section, layout, values)
-        if section == BEHAVIORS:
-            values = _newest(values, spec.behaviors_max_length)
-        for field in layout.ids:
-            if field.section == section and field.max_length is not None:
-                values[field.key] = values[field.key][..., : field.max_length]
-        result |= values
+    rules = [
+        rule for section in (BEHAVIORS, CANDIDATES) for rule in _rules(section, layout, parsed)
+    ]
+    result = {key: parsed[key] for key in layout.keys_of(SESSION)}
+    # Nothing reads lists that break a rule: it would fail first, and not say why.
+    with tf.control_dependencies(checked(rules)):
+        result |= _newest(_lists(BEHAVIORS, layout, parsed), spec.behaviors_max_length)
+        result |= _lists(CANDIDATES, layout, parsed)
+    for field in layout.ids:
+        if field.max_length is not None:
+            result[field.key] = result[field.key][..., : field.max_length]
     return result
-
-
-def padded_records(spec: FeatureSpec, parsed: Mapping[str, Any]) -> dict[str, Any]:
-    """Maps what `parse_records` returned to a dense, padded batch by field key.
-
-    Single values become `[B]`, `[B, T]` and `[B, C]`, several ids `[B, M]`, `[B, T, M]` and
-    `[B, C, M]`. Every width is at least 1; padding is empty text or 0. Ids of tables that
-    `is_numbered` are row numbers, int64. Labels become float32. Added are the int32 lengths
-    `behaviors_length [B]`, `candidates_length [B]` and, for several ids, `<key>_length` of shape
-    `[B]`, `[B, T]` or `[B, C]`.
-    """
-    layout = record_layout(spec)
-    batch: dict[str, Any] = {}
-    for packed in layout.packed:
-        if packed.key in parsed:
-            _add_length(batch, packed.section, parsed[packed.key])
-            columns = tf.unstack(padded(parsed[packed.key]), packed.width, axis=-1)
-            batch |= {
-                field.key: column for field, column in zip(packed.fields, columns, strict=True)
-            }
-    for field in layout.texts + layout.ids:
-        if field.key in parsed:
-            value = parsed[field.key]
-            _add_length(batch, field.section, value)
-            if field.kind == "ids":
-                lengths = value.row_lengths(axis=value.ragged_rank)
-                batch[field.length_key] = tf.cast(padded(lengths), tf.int32)
-            batch[field.key] = padded(value)
-    for field in spec.labels + spec.global_labels:
-        if field.key in batch:
-            batch[field.key] = tf.cast(batch[field.key], tf.float32)
-    return batch
-
-
-def _add_length(batch: dict[str, Any], section: str, value: Any) -> None:
-    if section != SESSION:
-        batch.setdefault(f"{section}_length", tf.cast(value.row_lengths(), tf.int32))
 
 
 def _features(spec: FeatureSpec, layout: RecordLayout) -> dict[str, Any]:
@@ -123,65 +85,57 @@ def _list_feature(dtype: Any) -> Any:
     return tf.io.RaggedFeature(dtype, row_splits_dtype=tf.int64)
 
 
-def _several_ids(field: Field, parsed: Mapping[str, Any]) -> Any:
-    """The ragged ids of a field."""
-    if field.section == SESSION:
-        return parsed[field.key]
-    flat, lengths = parsed[field.key + FLAT_VALUES], parsed[field.key + ROW_LENGTHS]
-    total = tf.reduce_sum(lengths, axis=1)
-    is_negative = tf.reduce_any(lengths < 0, axis=1)
-    checks = _check(
-        ~is_negative & (total == flat.row_lengths()),
-        f"`{field.key}{ROW_LENGTHS}` must add up to the number of values in "
-        f"`{field.key}{FLAT_VALUES}`.",
-        total,
-        flat.row_lengths(),
-    )
-    with tf.control_dependencies(checks):
-        inner = tf.RaggedTensor.from_row_lengths(
-            tf.identity(flat.values), lengths.values, validate=False
-        )
-    return tf.RaggedTensor.from_row_splits(inner, lengths.row_splits, validate=False)
+def _rules(section: str, layout: RecordLayout, parsed: Mapping[str, Any]) -> list[LengthRule]:
+    """What the lists of a section must agree in."""
+    splits = _row_splits(section, layout, parsed)
+    widths = _widths(layout)
+    rules = []
+    # A list alone, of one value per element, has nothing to agree with.
+    if len(splits) > 1 or any(widths.get(key, 1) > 1 for key in splits):
+        rules.append(same_lengths(section, splits, widths))
+    for field in layout.ids:
+        if field.section == section:
+            keys = field.key + ROW_LENGTHS, field.key + FLAT_VALUES
+            rules.append(right_totals(*keys, *(parsed[key] for key in keys)))
+    return rules
 
 
-def _completed(section: str, layout: RecordLayout, values: Parsed) -> Parsed:
-    """Checks that all lists of a section agree in length; packed ones become `[B, (n), W]`."""
-    if not values:
-        return values
-    widths = {packed.key: packed.width for packed in layout.packed}
-    lengths = {key: value.row_lengths() for key, value in values.items()}
-    elements = [-(-lengths[key] // widths.get(key, 1)) for key in values]
-    longest = tf.reduce_max(tf.stack(elements), axis=0)
-    checks = []
-    for key, received in lengths.items():
-        width = widths.get(key, 1)
-        rule = f"`{key}` must have {width} value(s) for each of the `{section}`."
-        checks += _check(received == longest * width, rule, received, longest * width)
-    with tf.control_dependencies(checks):
-        splits = tf.concat([[0], tf.cumsum(longest)], axis=0)
+def _row_splits(
+    section: str, layout: RecordLayout, parsed: Mapping[str, Any]
+) -> dict[str, tf.Tensor]:
+    """Where the list of each session starts and ends, `[B + 1]`, by feature or field of ids."""
+    ids = {field.key for field in layout.ids}
     return {
-        key: tf.RaggedTensor.from_row_splits(
-            tf.reshape(value.values, [-1, widths[key]]) if key in widths else value.values,
-            splits,
-            validate=False,
-        )
-        for key, value in values.items()
+        key: parsed[key + ROW_LENGTHS if key in ids else key].row_splits
+        for key in layout.keys_of(section)
     }
 
 
-def _check(is_right: Any, rule: str, received: Any, expected: Any) -> list[Any]:
-    """Operations that raise an error that names the first record that breaks the rule."""
-    # The value added at the end is there for an empty batch; it is right.
-    marks = tf.concat([tf.cast(is_right, tf.int32), [1]], axis=0)
-    wrong = tf.argmin(marks, output_type=tf.int32)
-    numbers = [
-        tf.strings.as_string(tf.gather(tf.concat([lengths, [0]], axis=0), wrong))
-        for lengths in (received, expected)
-    ]
-    parts = [f"{rule} Received: ", numbers[0], " values instead of ", numbers[1], " in record "]
-    text = tf.strings.join([*parts, tf.strings.as_string(wrong), " of the batch."])
-    operation = tf.debugging.Assert(tf.reduce_all(is_right), [text])
-    return [] if operation is None else [operation]
+def _widths(layout: RecordLayout) -> dict[str, int]:
+    return {packed.key: packed.width for packed in layout.packed}
+
+
+def _lists(section: str, layout: RecordLayout, parsed: Mapping[str, Any]) -> Parsed:
+    """The lists of a section, all with the same row splits; packed ones become `[B, (n), W]`."""
+    widths, ids = _widths(layout), {field.key for field in layout.ids}
+    all_splits = _row_splits(section, layout, parsed)
+    if not all_splits:
+        return {}
+    first = next(iter(all_splits))
+    splits = all_splits[first] // widths.get(first, 1)
+    values = {}
+    for key in all_splits:
+        if key in ids:
+            lengths = parsed[key + ROW_LENGTHS].values
+            flat = tf.identity(parsed[key + FLAT_VALUES].values)
+            values[key] = tf.RaggedTensor.from_row_lengths(flat, lengths, validate=False)
+        else:
+            inner = [widths[key]] if key in widths else []
+            values[key] = tf.reshape(parsed[key].values, [-1, *inner])
+    return {
+        key: tf.RaggedTensor.from_row_splits(value, splits, validate=False)
+        for key, value in values.items()
+    }
 
 
 def _newest(values: Parsed, max_length: int) -> Parsed:
@@ -201,16 +155,3 @@ def _newest(values: Parsed, max_length: int) -> Parsed:
     # Preparation cuts already; then nothing need be copied.
     is_too_long = tf.reduce_any(first.row_lengths() > max_length)
     return dict(tf.cond(is_too_long, cut, lambda: values))
-
-
-def padded(value: Any) -> Any:
-    """A ragged tensor as a dense one whose every ragged width is at least 1."""
-    if not isinstance(value, tf.RaggedTensor):
-        return value
-    lengths = [value.row_lengths(axis=1)]
-    if value.ragged_rank == 2:
-        lengths.append(value.values.row_lengths())
-    widths = [tf.maximum(tf.reduce_max(each), 1) for each in lengths]
-    inner = value.flat_values.shape[1:].as_list()
-    dense = value.to_tensor(shape=tf.stack([-1, *widths, *inner]))
-    return tf.ensure_shape(dense, [None] * (1 + len(widths)) + inner)

@@ -3,20 +3,31 @@
 import tensorflow as tf
 
 from ranking.features.negative_sampling import NegativeSampling
-from ranking.features.record_layout import record_layout
+from ranking.features.record_layout import RecordLayout, record_layout
 from ranking.features.records import parse_records
 from ranking.features.spec import BEHAVIORS, FeatureSpec
 
-Measured = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+Sizes = tuple[tf.Tensor, tf.Tensor]
+
+
+def sessions_with_positive(
+    spec: FeatureSpec, serialized: tf.Tensor, sampling: NegativeSampling
+) -> tf.Tensor:
+    """Serialized records `[B]` -> those that sampling leaves something of to learn from."""
+    labels = record_layout(spec).labels
+    layout = RecordLayout((labels,), (), ())
+    parsed = parse_records(spec, serialized, layout=layout)
+    is_positive = sampling.labels(layout, parsed) > 0
+    return tf.boolean_mask(serialized, tf.reduce_any(is_positive, axis=1))
 
 
 def measure_sessions(
     spec: FeatureSpec, serialized: tf.Tensor, sampling: NegativeSampling | None
-) -> Measured:
-    """Serialized records `[B]` -> those that are used, their numbers of candidates and behaviors.
+) -> Sizes:
+    """Serialized records `[B]` -> their numbers of candidates and of behaviors, int64 `[B]`.
 
-    With sampling, sessions without a positive are left out, and the candidates are those that
-    sampling will leave. Reads one feature of each section, a fraction of the cost of a full parse.
+    The candidates are those that sampling will leave. Reads one feature of each section, a
+    fraction of the cost of a full parse.
     """
     layout = record_layout(spec).sizes()
     parsed = parse_records(spec, serialized, layout=layout)
@@ -24,12 +35,10 @@ def measure_sessions(
     # Without behaviors, candidates once more.
     behaviors = parsed[next(layout.keys_of(BEHAVIORS), layout.labels.key)].row_lengths()
     if sampling is None:
-        return serialized, candidates, behaviors
+        return candidates, behaviors
     is_positive = sampling.labels(layout, parsed) > 0
     positives = tf.reduce_sum(tf.cast(is_positive, tf.int64), axis=1)
-    candidates = positives + sampling.count(positives, candidates)
-    used = tf.where(positives > 0)[:, 0]
-    return tf.gather(serialized, used), tf.gather(candidates, used), tf.gather(behaviors, used)
+    return positives + sampling.count(positives, candidates), behaviors
 
 
 def order_by_size(
@@ -76,32 +85,34 @@ def _waste(values: tf.Tensor, part: tf.Tensor, parts: tf.Tensor) -> tf.Tensor:
 
 def order_pool(
     number: tf.Tensor,
-    measured: Measured,
+    serialized: tf.Tensor,
+    sizes: Sizes | None,
     *,
     sessions_per_batch: int,
     pool_batches: int,
     seed: int,
-    by_size: bool = True,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Pool of measured sessions `[n]` -> its batches in random order, and their numbers.
+    """Pool of sessions `[n]` -> its batches in random order, and their numbers.
 
     Sessions that fill no batch are dropped, before they are sorted, so that any may be hit.
 
     Args:
         number: The pool's number in its epoch, int64.
-        measured: Sessions in random order.
+        serialized: Sessions in random order.
+        sizes: Their numbers of candidates and behaviors, for sessions of like size to share a
+            batch; otherwise any do.
         sessions_per_batch: Sessions of a batch, S.
         pool_batches: Batches of a full pool.
         seed: Decides about the order together with `number`.
-        by_size: Whether sessions of like size share a batch; otherwise any do.
 
     Returns:
         Serialized records `[n / S, S]` and int64 batch numbers `[n / S]`.
     """
-    count = tf.shape(measured[0])[0] // sessions_per_batch
-    kept = [values[: count * sessions_per_batch] for values in measured]
-    serialized, candidates, behaviors = kept
-    if by_size:
+    count = tf.shape(serialized)[0] // sessions_per_batch
+    kept = count * sessions_per_batch
+    serialized = serialized[:kept]
+    if sizes is not None:
+        candidates, behaviors = (values[:kept] for values in sizes)
         serialized = order_by_size(serialized, candidates, behaviors, sessions_per_batch)
     batches = tf.reshape(serialized, [count, sessions_per_batch])
     chance = tf.random.stateless_uniform([count], tf.stack([seed, number]))

@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from ranking.features.record_encoding import RecordEncoder
 from ranking.features.record_layout import record_layout
-from ranking.features.records import padded_records, parse_records
+from ranking.features.record_padding import padded_records
+from ranking.features.records import parse_records
 from ranking.features.spec import FeatureSpec
 from tests.helpers.resolved_small_spec import resolved_small_spec
 from tests.helpers.small_spec import sessions_schema, small_sessions
@@ -38,6 +39,11 @@ def _example(record: bytes) -> Any:
 def _one_session(spec: FeatureSpec, **changes: Any) -> pa.RecordBatch:
     row = small_sessions(spec, 1, 3).to_pylist()[0]
     return pa.RecordBatch.from_pylist([row | changes], schema=sessions_schema(spec))
+
+
+def as_recorded(spec: FeatureSpec, parsed: Any) -> dict[str, Any]:
+    """A padded batch of the values as records hold them."""
+    return padded_records(spec, parsed, lambda field, values: values)
 
 
 def test_a_slice_of_a_batch_gives_the_same_records(
@@ -101,7 +107,7 @@ def test_an_empty_history_is_an_empty_list_in_every_feature(
 
 
 def test_no_records_parse_to_empty_tensors(spec: FeatureSpec) -> None:
-    batch = padded_records(spec, parse_records(spec, tf.constant([], tf.string)))
+    batch = as_recorded(spec, parse_records(spec, tf.constant([], tf.string)))
     assert {value.shape[0] for value in batch.values()} == {0}
 
 
@@ -136,7 +142,7 @@ def test_encoding_cuts_to_what_parsing_keeps(
 def test_padded_records_count_what_is_there(spec: FeatureSpec, encoder: RecordEncoder) -> None:
     batch = small_sessions(spec, 13, 2)
     parsed = parse_records(spec, encoder.encode_batch(batch))
-    padded = {key: value.numpy() for key, value in padded_records(spec, parsed).items()}
+    padded = {key: value.numpy() for key, value in as_recorded(spec, parsed).items()}
     rows = batch.to_pylist()
     shown = [len(row["candidates"]) for row in rows]
     history = [min(len(row["behaviors"]), spec.behaviors_max_length) for row in rows]
@@ -154,7 +160,7 @@ def test_padded_records_count_what_is_there(spec: FeatureSpec, encoder: RecordEn
 def test_parsing_in_a_graph_keeps_ranks_known(spec: FeatureSpec, encoder: RecordEncoder) -> None:
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def parse(serialized: Any) -> Any:
-        return padded_records(spec, parse_records(spec, serialized))
+        return as_recorded(spec, parse_records(spec, serialized))
 
     shapes = parse.get_concrete_function().structured_outputs
     assert {key: value.shape.rank for key, value in shapes.items() if "topics" in key} == {
@@ -164,7 +170,7 @@ def test_parsing_in_a_graph_keeps_ranks_known(spec: FeatureSpec, encoder: Record
         "candidates_topics_length": 2,
     }
     records = encoder.encode_batch(small_sessions(spec, 3, 0))
-    eager = padded_records(spec, parse_records(spec, records))
+    eager = as_recorded(spec, parse_records(spec, records))
     for key, value in parse(tf.constant(records)).items():
         assert str(value.numpy().tolist()) == str(eager[key].numpy().tolist())
 
@@ -177,7 +183,7 @@ def test_a_record_of_inputs_alone_parses(spec: FeatureSpec, encoder: RecordEncod
             del example.features.feature[key]
         records[number] = example.SerializeToString()
     layout = record_layout(spec).inputs()
-    batch = padded_records(spec, parse_records(spec, records, layout=layout))
+    batch = as_recorded(spec, parse_records(spec, records, layout=layout))
     inputs = {field.key for field in spec.fields if field.is_input}
     assert {key for key in batch if not key.endswith("_length")} == inputs
 
@@ -215,6 +221,38 @@ def test_nested_lengths_that_do_not_add_up_fail_and_name_the_field(
     example.features.feature["candidates_topics/ragged_row_lengths_0"].int64_list.value[0] += 1
     with pytest.raises(InvalidRecord, match="candidates_topics"):
         parse_records(spec, [example.SerializeToString()])
+
+
+def test_a_negative_nested_length_fails_even_if_all_add_up(
+    spec: FeatureSpec, encoder: RecordEncoder
+) -> None:
+    records = encoder.encode_batch(small_sessions(spec, 3, 0))
+    example = _example(records[1])
+    key = "candidates_topics/ragged_row_lengths_0"
+    lengths = example.features.feature[key].int64_list.value
+    lengths[0], lengths[1] = -1, lengths[0] + lengths[1] + 1
+    records[1] = example.SerializeToString()
+    with pytest.raises(InvalidRecord, match=f"`{key}` must add up .* in record 1 of the batch"):
+        parse_records(spec, records)
+
+
+def test_a_pipeline_names_list_and_record_that_are_broken(
+    spec: FeatureSpec, encoder: RecordEncoder
+) -> None:
+    records = encoder.encode_batch(small_sessions(spec, 5, 0))
+    for record in (2, 4):
+        example = _example(records[record])
+        del example.features.feature["candidates/float32"].float_list.value[-1]
+        records[record] = example.SerializeToString()
+
+    @tf.autograph.experimental.do_not_convert
+    def parse(serialized: Any) -> Any:
+        return as_recorded(spec, parse_records(spec, serialized))
+
+    with pytest.raises(InvalidRecord) as failure:
+        next(iter(tf.data.Dataset.from_tensors(records).map(parse)))
+    assert "`candidates/float32` must have 3 value(s)" in str(failure.value)
+    assert "in record 2 of the batch" in str(failure.value)
 
 
 def test_a_wrong_type_fails_and_names_the_feature(

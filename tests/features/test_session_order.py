@@ -9,6 +9,7 @@ from ranking.features.session_order import (
     measure_sessions,
     order_by_size,
     order_pool,
+    sessions_with_positive,
 )
 from tests.helpers.resolved_small_spec import resolved_small_spec
 from tests.helpers.small_spec import small_sessions
@@ -24,18 +25,19 @@ def test_sessions_are_measured_as_training_will_see_them(tmp_path):
     table = small_sessions(spec, 47, seed=2)
     records = tf.constant(RecordEncoder(spec, tmp_path).encode_batch(table))
     sessions = table.to_pylist()
-    kept, candidates, behaviors = measure_sessions(spec, records, None)
+    candidates, behaviors = measure_sessions(spec, records, None)
     assert candidates.numpy().tolist() == [len(one["candidates"]) for one in sessions]
     lengths = [min(len(one["behaviors"]), spec.behaviors_max_length) for one in sessions]
     assert behaviors.numpy().tolist() == lengths
-    assert (kept.numpy() == records.numpy()).all()
-    kept, candidates, behaviors = measure_sessions(spec, records, NegativeSampling("click", 1.0))
+    sampling = NegativeSampling("click", 1.0)
+    candidates, behaviors = measure_sessions(spec, records, sampling)
     clicks = [sum(item["click"] for item in one["candidates"]) for one in sessions]
-    used = [row for row, count in enumerate(clicks) if count]
-    assert kept.numpy().tolist() == [records[row].numpy() for row in used]
-    assert behaviors.numpy().tolist() == [lengths[row] for row in used]
-    expected = [min(2 * clicks[row], len(sessions[row]["candidates"])) for row in used]
+    assert behaviors.numpy().tolist() == lengths
+    expected = [min(2 * clicks[row], len(sessions[row]["candidates"])) for row in range(47)]
     assert candidates.numpy().tolist() == expected
+    used = [records[row].numpy() for row, count in enumerate(clicks) if count]
+    assert sessions_with_positive(spec, records, sampling).numpy().tolist() == used
+    assert 0 < len(used) < 47
 
 
 HISTORIES = {
@@ -100,7 +102,8 @@ def pool_batches(number: int, seed: int, count: int) -> tuple[np.ndarray, np.nda
     names = tf.strings.as_string(tf.range(count))
     batches, numbers = order_pool(
         tf.constant(number, tf.int64),
-        (names, candidates, behaviors),
+        names,
+        (candidates, behaviors),
         sessions_per_batch=3,
         pool_batches=11,
         seed=seed,
@@ -124,11 +127,11 @@ def test_batches_of_any_size_keep_the_random_order_of_sessions():
     sessions = np.arange(24)
     batches, _ = order_pool(
         tf.constant(0, tf.int64),
-        (tf.as_string(sessions), tf.constant(sessions[::-1] % 7 + 1), tf.constant(sessions % 5)),
+        tf.as_string(sessions),
+        None,
         sessions_per_batch=4,
         pool_batches=11,
         seed=3,
-        by_size=False,
     )
     found = batches.numpy().astype(int)
     assert sorted(found.tolist()) == sessions.reshape(6, 4).tolist()

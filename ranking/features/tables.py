@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from ranking.features.spec import FeatureSpec, Field
+from ranking.features.table_initializer import TableNormal
 from ranking.features.variable_rows import read_rows
 from ranking.layers.length_mask import LengthMask
 from ranking.layers.masked_pooling import MaskedPooling
@@ -54,7 +55,7 @@ class EmbeddingTables:
             table.name: EmbeddingTable(
                 table.rows,
                 table.width,
-                embeddings_initializer=keras.initializers.RandomNormal(stddev=_DEVIATION),
+                embeddings_initializer=TableNormal(stddev=_DEVIATION),
                 name=f"{table.name}_table",
             )
             for table in spec.tables.values()

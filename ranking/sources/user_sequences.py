@@ -65,7 +65,8 @@ def open_user_sequences(
     whole history share the candidate's category (`category_matches`), its brand (`brand_matches`),
     and one of its attributes, in the mean over its attributes (`attribute_matches`). How near the
     history is to a candidate, by what train users have together, is in `together`,
-    `together_most` and `together_recent` (see `ItemCompanions`), for specs that ask for one. Ids
+    `together_most` and `together_recent`, and the same of its category and brand in columns that
+    begin with `category_` and `brand_` (see `ItemCompanions`), for specs that ask for one. Ids
     are strings; a category or brand that an item lacks is null and matches nothing. The spec says
     which are used.
 
@@ -90,7 +91,7 @@ def open_user_sequences(
     companions = None
     if any(field.name in NAMES for field in spec.candidates):
         folds = np.random.default_rng([seed, _FOLDS_STREAM])
-        companions = ItemCompanions(sequences, users["train"], folds)
+        companions = ItemCompanions(sequences, attributes, users["train"], folds)
     rows = TargetSessions(sequences, attributes, popularity, companions)
     splits = {
         split: _Split(

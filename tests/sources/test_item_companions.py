@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ranking.sources.item_attributes import ItemAttributes
 from ranking.sources.item_companions import NAMES, ItemCompanions
 from ranking.sources.sequence_file import UserSequences
 
@@ -22,44 +23,68 @@ def _items(sequences, user):
     return sequences.sequence[sequences.offsets[user] : sequences.offsets[user + 1]].tolist()
 
 
-def _expected(sequences, folds, user, position, candidate):
-    counted = [set(_items(sequences, u)) for u in folds if folds[u] != folds.get(user)]
-    near = []
-    for item in _items(sequences, user)[:position]:
-        both = sum({item, candidate} <= items for items in counted)
-        with_one = [sum(one in items for items in counted) for one in (item, candidate)]
-        near.append(both / np.sqrt(np.prod(with_one)) if both and item != candidate else 0.0)
+@pytest.fixture(scope="module")
+def attributes():
+    chance = np.random.default_rng(11)
+    names = ["", *(f"a{number}" for number in range(1, 9))]
+    categories, brands = chance.integers(1, 5, size=ITEMS), chance.integers(5, 9, size=ITEMS)
+    categories[2] = brands[3] = brands[4] = 0  # Two without a brand, one without a category.
+    none = np.zeros(0, np.int64)
+    return ItemAttributes(
+        names, categories, np.zeros_like(categories), brands, none, np.zeros(ITEMS + 1, int), 0
+    )
+
+
+def _expected(sequences, values, folds, user, position, candidate):
+    """The three numbers of one candidate, by a loop over users; `values` are those of items."""
+
+    def had(one):
+        return [values[item] for item in _items(sequences, one)]
+
+    counted = [set(had(u)) for u in folds if folds[u] != folds.get(user)]
+    wanted, near = values[candidate], []
+    for value in had(user)[:position]:
+        both = sum({value, wanted} <= each for each in counted)
+        with_one = [sum(one in each for each in counted) for one in (value, wanted)]
+        is_pair = both and value != wanted and value and wanted
+        near.append(1000 * both / np.sqrt(np.prod(with_one)) if is_pair else 0.0)
     steps = range(len(near), 0, -1)
     return sum(near), max(near, default=0.0), sum(n / s for n, s in zip(near, steps, strict=True))
 
 
-def test_nearness_is_that_of_a_plain_loop(sequences):
+def test_nearness_is_that_of_a_plain_loop(sequences, attributes):
     train = np.array([user for user in range(USERS) if user % 4])
-    companions = ItemCompanions(sequences, train, np.random.default_rng(5))
+    companions = ItemCompanions(sequences, attributes, train, np.random.default_rng(5))
     drawn = np.random.default_rng(5).integers(10, size=len(train))
     folds = dict(zip(train.tolist(), drawn.tolist(), strict=True))
     # Users of train and others; one without a history.
     users = np.array([1, 2, 4, 8, 9])
     positions = np.maximum(sequences.lengths[users] - 1, 0)
     positions[1] = 0
-    candidates = np.random.default_rng(7).integers(ITEMS, size=(5, 7))
+    candidates = np.stack([np.random.default_rng(7 + u).permutation(ITEMS) for u in users])
     columns = companions(users, positions, candidates)
-    assert tuple(columns) == NAMES and columns[NAMES[0]].max() > 0
+    assert tuple(columns) == NAMES and all(column.max() > 0 for column in columns.values())
+    of_fields = np.arange(1, ITEMS + 1), attributes.categories, attributes.brands
     for row, column in np.ndindex(candidates.shape):
-        one = users[row], positions[row], int(candidates[row, column])
-        expected = _expected(sequences, folds, *map(int, one))
+        user, position = int(users[row]), int(positions[row])
+        candidate = int(candidates[row, column])
+        expected = [
+            number
+            for values in of_fields
+            for number in _expected(sequences, values, folds, user, position, candidate)
+        ]
         found = [columns[name][row, column] for name in NAMES]
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4)
 
 
-def test_what_a_train_user_chose_does_not_tell_of_the_choice(sequences):
+def test_what_a_train_user_chose_does_not_tell_of_the_choice(sequences, attributes):
     every = np.arange(USERS)
-    before = ItemCompanions(sequences, every, np.random.default_rng(5))
+    before = ItemCompanions(sequences, attributes, every, np.random.default_rng(5))
     changed = sequences.sequence.copy()
     last = sequences.offsets[12] - 1  # of user 11
     changed[last] = next(i for i in range(ITEMS) if i not in _items(sequences, 11))
     other = UserSequences(sequences.users, sequences.items, changed, sequences.offsets)
-    after = ItemCompanions(other, every, np.random.default_rng(5))
+    after = ItemCompanions(other, attributes, every, np.random.default_rng(5))
     user, position = np.array([11]), sequences.lengths[[11]] - 1
     candidates = np.arange(ITEMS)[None]
     for name in NAMES:
@@ -68,8 +93,8 @@ def test_what_a_train_user_chose_does_not_tell_of_the_choice(sequences):
         )
 
 
-def test_nothing_is_near_where_no_session_has_a_history(sequences):
-    companions = ItemCompanions(sequences, np.arange(USERS), np.random.default_rng(5))
+def test_nothing_is_near_where_no_session_has_a_history(sequences, attributes):
+    companions = ItemCompanions(sequences, attributes, np.arange(USERS), np.random.default_rng(5))
     candidates = np.arange(6).reshape(2, 3)
     columns = companions(np.array([3, 4]), np.array([0, 0]), candidates)
     for name in NAMES:

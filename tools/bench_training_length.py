@@ -6,6 +6,7 @@ Longer histories should cost what they hold, larger tables nothing at all.
 import concurrent.futures
 import dataclasses
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
@@ -70,6 +71,8 @@ def table_measures(sizes: BenchSizes) -> Iterator[Measure]:
 
 def steps_of_table(sizes: BenchSizes, rows: int) -> TableSteps:
     """Times steps with a table of so many rows and with a small one, in this process."""
+    # As docs/scale.md says for large tables: oneDNN's own allocator keeps a 32nd of them beside.
+    os.environ["TF_ONEDNN_USE_SYSTEM_ALLOCATOR"] = "1"
     import_tensorflow_quietly()
     from tools.training_load import bench_spec
 

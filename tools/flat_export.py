@@ -1,4 +1,4 @@
-"""Exports `flat_keras` as a SavedModel, for `bench_serving`: what most serve, from equal weights."""
+"""Exports `flat_keras` as a SavedModel, for `bench_serving`: what most serve, as it scores."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -79,7 +79,8 @@ def test_dense_weights_follow_the_formula() -> None:
     dense = variables[1].numpy().astype(np.float64)
     first, second = np.zeros(5), np.zeros(5)
     states = train(RowAdamW(RATE, weight_decay=DECAY), variables)
-    for step, ((_, _, gradient), state) in enumerate(zip(gradients(), states, strict=True), start=1):
+    for step, (row, state) in enumerate(zip(gradients(), states, strict=True), start=1):
+        gradient = row[2]
         first = BETA_1 * first + (1 - BETA_1) * gradient
         second = BETA_2 * second + (1 - BETA_2) * gradient.astype(np.float64) ** 2
         mean, square = first / (1 - BETA_1**step), second / (1 - BETA_2**step)

@@ -164,7 +164,7 @@ class _Model:
     def flat(self, behaviors: int, session: "Request") -> Path | None:
         """Folder of the flat model for so long histories; `None` if there is none of the model."""
         from ranking.features.encoder import Encoder
-        from tools.flat_export import check_equal_scores, export_flat
+        from tools.flat_export import check_export, export_flat
         from tools.serving_load import per_candidate
 
         if flat_missing(self.data):
@@ -175,7 +175,7 @@ class _Model:
             encoder = Encoder(data.spec, data.vocabulary_folder)
             export_flat(self.networks, self.settings, encoder, folder)
             rows = per_candidate(data.spec, session)
-            check_equal_scores(folder, self.networks, encoder, session, rows)
+            check_export(folder, self.networks, encoder, session, rows)
         return folder
 
 

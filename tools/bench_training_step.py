@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from ranking.features.spec import FeatureSpec
 from ranking.models.aw_moe import AwMoeSettings
+from tools.flat_keras import check_equal_scores
 from tools.necessary_cost import (
     BACKWARD,
     formula_operations,
@@ -23,7 +24,6 @@ from tools.training_steps import FlatSteps, SessionSteps, score_difference
 
 _MATRIX, _PRODUCTS = 2048, 8
 _COPIED = 1 << 26  # numbers, 256 MiB
-_MOST_DIFFERENCE = 1e-5
 _GIGA, _MEGA = 1e9, 1e6
 _GOALS = {"flat Keras": "at least 4", "torch": "at least 7"}
 _ALL, _ALONE = "session layout, all losses", "session layout, ranking loss alone"
@@ -55,7 +55,7 @@ def step_measures(
     session, flat = SessionSteps(spec, batch), FlatSteps(spec, batch)
     alone = SessionSteps(spec, batch, AwMoeSettings(contrastive_weight=0))
     difference = score_difference(session.networks, flat.model, batch)
-    _check(difference)
+    check_equal_scores(difference)
     others = {name: make(flat.model, batch) for name, make in peers.items()}
     runs = {_ALONE: alone.run, _ALL: session.run, _FLAT: flat.run}
     runs |= {name: peer.run for name, peer in others.items()}
@@ -154,11 +154,3 @@ def _copy() -> Way:
     """Reads two and writes one of what no cache holds."""
     numbers, added = tf.Variable(tf.zeros(_COPIED)), tf.ones(_COPIED)
     return lambda: numbers.assign_add(added, read_value=False)
-
-
-def _check(difference: float) -> None:
-    if not difference <= _MOST_DIFFERENCE:
-        raise ValueError(
-            "The flat model must give the scores of the session layout from the same weights, up "
-            f"to {_MOST_DIFFERENCE}. Received: a difference of {difference}"
-        )

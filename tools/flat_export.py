@@ -6,18 +6,18 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from ranking.export.saved_model import save_signatures
+from ranking.export.signatures import SERVING_DEFAULT, Signature
 from ranking.features.encoder import Encoder
 from ranking.features.inputs import raw_signature
 from ranking.features.spec import BEHAVIORS, CANDIDATES, SESSION
 from ranking.models.aw_moe import AwMoeSettings
 from ranking.models.networks import RankingNetworks
 from ranking.models.scoring import full_scores
-from tools.flat_keras import copy_weights, flat_aw_moe
+from tools.flat_keras import check_equal_scores, copy_weights, flat_aw_moe
+from tools.serving_load import Request
 
 _SECTIONS = (SESSION, BEHAVIORS, CANDIDATES)
-_MOST_DIFFERENCE = 1e-5
-
-Request = Mapping[str, np.ndarray]
 
 
 def export_flat(
@@ -36,26 +36,23 @@ def export_flat(
     """
     flat = flat_aw_moe(encoder.spec, settings)
     copy_weights(networks.training, flat)
+    task = networks.tasks[0]
     candidates = {field.key for field in encoder.spec.candidates}
 
     def score(raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         encoded = encoder(raw)
-        inputs = {
+        rows = {
             key: tf.squeeze(encoded[key], 1) if key in candidates else encoded[key]
             for key in flat.input
         }
-        return {networks.tasks[0]: tf.sigmoid(flat(inputs))[:, None]}
+        return {task: tf.sigmoid(flat(rows))[:, None]}
 
-    signature = tf.function(score, autograph=False).get_concrete_function(
-        raw_signature(encoder.spec, _SECTIONS)
-    )
-    module = tf.Module()
-    module.weights = list(signature.variables)
-    module.lookup_tables = encoder.lookup_tables
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": signature})
+    inputs = raw_signature(encoder.spec, _SECTIONS)
+    scores = {task: tf.TensorSpec([None, 1], tf.float32, task)}
+    save_signatures(folder, [Signature(SERVING_DEFAULT, score, inputs, scores)], encoder)
 
 
-def check_equal_scores(
+def check_export(
     folder: Path, networks: RankingNetworks, encoder: Encoder, session: Request, rows: Request
 ) -> None:
     """Checks that an exported flat model scores as the networks do.
@@ -71,16 +68,8 @@ def check_equal_scores(
         ValueError: If a score differs by more than rounding.
     """
     task = networks.tasks[0]
-    answer = tf.saved_model.load(str(folder)).signatures["serving_default"]
-    found = answer(**{key: tf.constant(rows[key]) for key in _inputs(encoder)})[task]
-    expected = full_scores(networks, encoder({key: session[key] for key in _inputs(encoder)}))[task]
-    difference = float(np.abs(found[:, 0] - expected[0]).max())
-    if not difference <= _MOST_DIFFERENCE:
-        raise ValueError(
-            "The flat model must give the scores of the session layout from the same weights, up "
-            f"to {_MOST_DIFFERENCE}. Received: a difference of {difference}"
-        )
-
-
-def _inputs(encoder: Encoder) -> list[str]:
-    return list(raw_signature(encoder.spec, _SECTIONS))
+    answer = tf.saved_model.load(str(folder)).signatures[SERVING_DEFAULT]
+    keys = raw_signature(encoder.spec, _SECTIONS)
+    found = answer(**{key: tf.constant(rows[key]) for key in keys})[task]
+    expected = full_scores(networks, encoder({key: session[key] for key in keys}))[task]
+    check_equal_scores(float(np.abs(found[:, 0] - expected[0]).max()))

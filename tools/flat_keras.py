@@ -15,6 +15,7 @@ from ranking.features.spec import SESSION, FeatureSpec, Field
 from ranking.models.aw_moe import AwMoeSettings
 
 _KINDS = ("id", "dense")
+_MOST_DIFFERENCE = 1e-5
 
 
 def flat_aw_moe(spec: FeatureSpec, settings: AwMoeSettings) -> keras.Model:
@@ -86,6 +87,22 @@ def copy_weights(network: keras.Model, flat: keras.Model) -> None:
     stacked = ours["expert_network.experts"].get_weights()
     for expert in range(len(stacked[0])):
         _set_stack(flat, f"expert_{expert}", [weight[expert] for weight in stacked])
+
+
+def check_equal_scores(difference: float) -> None:
+    """Refuses a flat model whose scores differ from those of the session layout.
+
+    Args:
+        difference: The largest one between their scores, from the same weights.
+
+    Raises:
+        ValueError: If it is more than rounding.
+    """
+    if not difference <= _MOST_DIFFERENCE:
+        raise ValueError(
+            "The flat model must give the scores of the session layout from the same weights, up "
+            f"to {_MOST_DIFFERENCE}. Received: a difference of {difference}"
+        )
 
 
 class _Fields:

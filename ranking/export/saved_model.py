@@ -113,7 +113,7 @@ def _check_same_spec(encoder: Encoder, data: PreparedData) -> None:
 def _write(
     folder: Path, signatures: list[Signature], encoder: Encoder, networks: RankingNetworks
 ) -> None:
-    _save(folder, signatures, encoder)
+    save_signatures(folder, signatures, encoder)
     extra = folder / EXTRA
     extra.mkdir()
     (extra / "feature_spec.json").write_text(encoder.spec.to_json(), encoding="utf-8")
@@ -126,7 +126,8 @@ def _write(
     (extra / "signatures.json").write_text(text, encoding="utf-8")
 
 
-def _save(folder: Path, signatures: list[Signature], encoder: Encoder) -> None:
+def save_signatures(folder: Path, signatures: Sequence[Signature], encoder: Encoder) -> None:
+    """Writes a SavedModel of signatures, with the weights and the vocabularies that they read."""
     functions = {
         signature.name: tf.function(signature.function, autograph=False).get_concrete_function(
             signature.inputs

@@ -15,7 +15,7 @@ from tests.helpers.native_client import native_client
 from tests.helpers.one_error import assert_one_error
 from tests.helpers.run_main import program_runner
 from tools import bench_serving as program
-from tools.flat_export import check_equal_scores, export_flat
+from tools.flat_export import check_export, export_flat
 from tools.latency_report import latency_markdown
 from tools.serving_load import ServingLoad, per_candidate
 from tools.training_measure import BenchSizes
@@ -100,11 +100,11 @@ def test_a_flat_model_with_other_scores_is_refused(tmp_path: Path) -> None:
     export_flat(networks, AwMoeSettings(), encoder, tmp_path / "flat")
     session = ServingLoad(data, seed=2).session(behaviors=7, candidates=3)
     rows = per_candidate(data.spec, session)
-    check_equal_scores(tmp_path / "flat", networks, encoder, session, rows)
+    check_export(tmp_path / "flat", networks, encoder, session, rows)
     for weight in networks.training.trainable_variables:
         weight.assign_add(np.full(weight.shape, 0.1, "float32"))
     with pytest.raises(ValueError, match="must give the scores of the session layout"):
-        check_equal_scores(tmp_path / "flat", networks, encoder, session, rows)
+        check_export(tmp_path / "flat", networks, encoder, session, rows)
 
 
 @pytest.mark.parametrize(

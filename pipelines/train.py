@@ -71,17 +71,19 @@ def main() -> None:
     from rich.console import Console
 
     from ranking.features.prepared_data import read_prepared
+    from ranking.training.batch_parts import share_cores
     from ranking.training.run_folder import holds_results, start_run
     from ranking.training.strategy import make_strategy
     from ranking.training.trainer import Trainer
 
     console = Console()
-    strategy = make_strategy(FLAGS.devices, _cluster(console))
     data = read_prepared(Path(FLAGS.data))
     for split in dict.fromkeys(("train", "test", *data.manifest.splits)):
         data.files(split)  # What is missing should not come out when training is done.
     run = _describe_run(data)
     _check_warm_start(run)
+    share_cores(run.training.batch_parts)
+    strategy = make_strategy(FLAGS.devices, _cluster(console))
     trainer = Trainer(
         run, data, strategy, max_steps=FLAGS.max_steps, data_service=FLAGS.data_service
     )

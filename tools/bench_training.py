@@ -41,6 +41,7 @@ PARTS = ("step", "history", "tables", "pipeline", "preparation", "evaluation", "
 _WIDTH = 130
 _SIZES = {
     "impressions": (1024, "Impressions of a step, about."),
+    "batch_parts": (1, "Parts of a step's batch that share the cores, as in training."),
     "candidates": (11, "Candidates of a session."),
     "behaviors": (50, "Behaviors of a session."),
     "long_behaviors": (500, "Behaviors of a session with a long history."),
@@ -68,8 +69,10 @@ def _define_flags() -> None:
 
 def main() -> None:
     """Measures what the flags ask for, and writes `bench_training.json` and `bench_training.md`."""
+    from ranking.training.batch_parts import share_cores
     from tools.machine import describe_machine
 
+    share_cores(FLAGS.batch_parts)
     # Tables are for eyes: wider than what a file or a pipe is taken for.
     console, out = Console(width=max(Console().width, _WIDTH)), Path(FLAGS.out)
     sizes, parts = _sizes(), _only()

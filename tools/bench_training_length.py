@@ -74,8 +74,10 @@ def steps_of_table(sizes: BenchSizes, rows: int) -> TableSteps:
     # As docs/scale.md says for large tables: oneDNN's own allocator keeps a 32nd of them beside.
     os.environ["TF_ONEDNN_USE_SYSTEM_ALLOCATOR"] = "1"
     import_tensorflow_quietly()
+    from ranking.training.batch_parts import share_cores
     from tools.training_load import bench_spec
 
+    share_cores(sizes.batch_parts)
     runs = {
         "large": _steps(sizes, sizes.behaviors, rows),
         "small": _steps(sizes, sizes.behaviors, sizes.table_rows),
@@ -101,7 +103,7 @@ def _steps(sizes: BenchSizes, behaviors: int, item_rows: int) -> Callable[[int],
     spec = bench_spec(behaviors, sizes.table_rows, item_rows)
     chance = np.random.default_rng(sizes.seed)
     batch = encoded_batch(spec, sizes.step_sessions, sizes.candidates, chance)
-    return SessionSteps(spec, batch).run
+    return SessionSteps(spec, batch, parts=sizes.batch_parts).run
 
 
 def _timed(runs: Mapping[str, Callable[[int], None]], sizes: BenchSizes) -> dict[str, Numbers]:

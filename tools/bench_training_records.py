@@ -88,7 +88,8 @@ def evaluation_measures(sizes: BenchSizes, records: BenchRecords) -> list[Measur
 def run_measures(sizes: BenchSizes, records: BenchRecords) -> list[Measure]:
     """Times an epoch that reads records against as many steps on a batch that stays in memory."""
     data = records.sessions
-    step, steps = SessionSteps(data.spec, _first_batch(data, sizes)), _epoch_steps(data, sizes)
+    batch, steps = _first_batch(data, sizes), _epoch_steps(data, sizes)
+    step = SessionSteps(data.spec, batch, parts=sizes.batch_parts)
     loop = step.loop
     ways = {
         "records": lambda: loop.run(loop.iterate(_shuffled(data, sizes)), steps),

@@ -1,5 +1,6 @@
 """The part `step` of `bench_training`: the training step against flat rows and the machine."""
 
+import os
 from collections.abc import Callable, Mapping
 
 import keras
@@ -22,7 +23,8 @@ from tools.training_measure import BenchSizes, Measure, counted, measured
 from tools.training_peers import Peer
 from tools.training_steps import FlatSteps, SessionSteps, score_difference
 
-_MATRIX, _PRODUCTS = 2048, 8
+_MATRIX, _PRODUCTS = 2048, 4  # of each core
+_CORES = os.cpu_count() or 1
 _COPIED = 1 << 26  # numbers, 256 MiB
 _GIGA, _MEGA = 1e9, 1e6
 _GOALS = {"flat Keras": "at least 4", "torch": "at least 7"}
@@ -52,8 +54,10 @@ def step_measures(
     spec = bench_spec(sizes.behaviors, sizes.table_rows)
     chance = np.random.default_rng(sizes.seed)
     batch = encoded_batch(spec, sizes.step_sessions, sizes.candidates, chance)
-    session, flat = SessionSteps(spec, batch), FlatSteps(spec, batch)
-    alone = SessionSteps(spec, batch, AwMoeSettings(contrastive_weight=0))
+    session = SessionSteps(spec, batch, parts=sizes.batch_parts)
+    ranking = AwMoeSettings(contrastive_weight=0)
+    alone = SessionSteps(spec, batch, ranking, parts=sizes.batch_parts)
+    flat = FlatSteps(spec, batch)
     difference = score_difference(session.networks, flat.model, batch)
     check_equal_scores(difference)
     others = {name: make(flat.model, batch) for name, make in peers.items()}
@@ -98,7 +102,7 @@ def _operations(timed: Mapping[str, Timed], spec: FeatureSpec, sizes: BenchSizes
     counts = sizes_of(spec, AwMoeSettings(), sizes.step_sessions, sizes.candidates)
     necessary = (1 + BACKWARD) * necessary_operations(counts)
     written = (1 + BACKWARD) * formula_operations(counts, is_flat=False)
-    sgemm = 2 * _MATRIX**3 * _PRODUCTS / timed["sgemm"].seconds
+    sgemm = 2 * _MATRIX**3 * _PRODUCTS * _CORES / timed["sgemm"].seconds
     share = sizes.steps / timed[_ALL].seconds / sgemm
     return [
         measured("sgemm", "GFLOP/s", sgemm / _GIGA),
@@ -137,17 +141,20 @@ def _necessary_bytes(spec: FeatureSpec, network: keras.Model, batch: Batch) -> i
 
 
 def _sgemm() -> Way:
-    """Products of large matrices, as fast as TensorFlow makes them here."""
+    """Products of large matrices, as fast as TensorFlow makes them here.
+
+    Every core has products of its own, so that none waits where an operation has one thread.
+    """
     matrix = tf.random.normal((_MATRIX, _MATRIX), stddev=_MATRIX**-0.5)
 
-    def products() -> tf.Tensor:
-        outputs = matrix
+    def products() -> list[tf.Tensor]:
+        outputs = [matrix] * _CORES
         for _ in tf.range(_PRODUCTS):
-            outputs = tf.matmul(outputs, matrix)
+            outputs = [tf.matmul(each, matrix) for each in outputs]
         return outputs
 
     compiled = tf.function(products)
-    return lambda: compiled().numpy()
+    return lambda: [each.numpy() for each in compiled()]
 
 
 def _copy() -> Way:

@@ -16,6 +16,7 @@ class BenchSizes:
 
     Attributes:
         impressions: Impressions of a step, about: sessions stay whole.
+        batch_parts: Parts of a step's batch that are computed side by side.
         candidates: Candidates of every session.
         behaviors: Behaviors of every session.
         long_behaviors: Behaviors of a long history.
@@ -28,6 +29,7 @@ class BenchSizes:
     """
 
     impressions: int
+    batch_parts: int
     candidates: int
     behaviors: int
     long_behaviors: int

@@ -30,6 +30,7 @@ class SessionSteps:
         batch: Encoded sessions.
         settings: Those of the model; with a `contrastive_weight` of 0 the step has the ranking loss
             alone, and no other view of a session.
+        parts: Parts of the batch that are computed side by side.
 
     Attributes:
         networks: What is trained.
@@ -37,12 +38,17 @@ class SessionSteps:
     """
 
     def __init__(
-        self, spec: FeatureSpec, batch: Batch, settings: AwMoeSettings | None = None
+        self,
+        spec: FeatureSpec,
+        batch: Batch,
+        settings: AwMoeSettings | None = None,
+        *,
+        parts: int = 1,
     ) -> None:
         training = TrainingSettings()
         self.networks: RankingNetworks = build("aw_moe", spec, settings or AwMoeSettings())
         optimizer = make_optimizer(training, self.networks.training, _PLANNED_STEPS)
-        self.loop = TrainingLoop(self.networks, optimizer, make_strategy(1))
+        self.loop = TrainingLoop(self.networks, optimizer, make_strategy(1), parts=parts)
         read = next(self.loop.iterate(tf.data.Dataset.from_tensors(batch)))
         self._batches = iter(tf.data.Dataset.from_tensors(read).map(_as_read).cache().repeat())
 

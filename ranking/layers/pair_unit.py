@@ -9,6 +9,7 @@ from keras import ops
 from ranking.layers.argument_checks import check_count, check_sizes
 from ranking.layers.in_pieces import in_pieces
 from ranking.layers.mlp import Mlp
+from ranking.layers.pair_product import context_kernels, pair_product, with_ones
 
 
 @keras.saving.register_keras_serializable(package="ranking")
@@ -42,8 +43,9 @@ class PairUnit(keras.layers.Layer):
         behaviors: Float tensor `(B, T, D)`. T may be 0 or unknown. Padding is scored like
             anything else: clear it before, leave its scores out after.
         context: Float tensor `(B, D)`, or `(B, C, D)` for one context per candidate.
-        training: Whether a gradient will be asked for. Without, long histories are scored piece by
-            piece: for many contexts their hidden vectors would take more memory than all else.
+        training: Whether a gradient will be asked for: it is computed in less time then. Without,
+            long histories are scored piece by piece: for many contexts their hidden vectors would
+            take more memory than all else.
 
     Returns:
         Float tensor `(B, T, U)` or `(B, C, T, U)`.
@@ -111,49 +113,29 @@ class PairUnit(keras.layers.Layer):
         is_shared = len(context.shape) == 2
         if is_shared:
             context = ops.expand_dims(context, 1)
-        kernels = self._pair_kernels(context)
-        ones = ops.ones_like(behaviors[..., :1])
-        inputs = ops.concatenate([behaviors, ones], axis=-1)
+        if training:
+            # A gradient needs all hidden vectors anyway.
+            hidden = pair_product(behaviors, context, self.kernel, self.bias)
+            outputs = self._outputs(hidden)
+        else:
+            kernels = context_kernels(context, self.kernel, self.bias)
 
-        def outputs_of(part: Any) -> Any:
-            return self._outputs(part, kernels)
+            def outputs_of(part: Any) -> Any:
+                return self._outputs(ops.matmul(part, kernels))
 
-        # A gradient needs all hidden vectors anyway.
-        width = ops.shape(kernels)[-1]
-        outputs = outputs_of(inputs) if training else in_pieces(outputs_of, inputs, width)
+            outputs = in_pieces(outputs_of, with_ones(behaviors), ops.shape(kernels)[-1])
         outer = (ops.shape(behaviors)[0], ops.shape(behaviors)[1], ops.shape(context)[1])
         outputs = ops.transpose(ops.reshape(outputs, (*outer, self.output_size)), (0, 2, 1, 3))
         return ops.squeeze(outputs, 1) if is_shared else outputs
 
-    def _outputs(self, behaviors: Any, kernels: Any) -> Any:
-        """`(B, T, D + 1)`, `(B, D + 1, C * H)` -> `(B, T, C * U)`."""
-        hidden = ops.matmul(behaviors, kernels)
+    def _outputs(self, hidden: Any) -> Any:
+        """`(B, T, C * H)` before the activation -> `(B, T, C * U)`."""
         # Rows of a matrix: products with those are one product each, their biases included.
         rows = ops.reshape(hidden, (-1, self.hidden_sizes[0]))
         outputs = self.following_layers(self.activation(rows))
         batch, length, numbers = ops.shape(hidden)
         outer = numbers // self.hidden_sizes[0] * self.output_size
         return ops.reshape(outputs, (batch, length, outer))
-
-    def _pair_kernels(self, context: Any) -> Any:
-        """One kernel per context, with its bias as last row: `(B, C, D)` -> `(B, D + 1, C * H)`.
-
-        Row d of a context's kernel is `context[d] * W4[d] + (W1 + W3)[d]`. It is written as a
-        product `[context[d], 1] [W4[d], (W1 + W3)[d]]`, because the gradient of that is a product
-        too, not a sum over the contexts of a tensor as large as all kernels.
-        """
-        batch, width = ops.shape(context)[0], context.shape[-1]
-        side_by_side = ops.shape(context)[1] * self.hidden_sizes[0]
-        first, second, difference, product = ops.split(self.kernel, 4)
-        factors = ops.stack([context, ops.ones_like(context)], axis=-1)
-        factors = ops.reshape(ops.transpose(factors, (2, 0, 1, 3)), (width, -1, 2))
-        kernels = ops.matmul(factors, ops.stack([product, first + difference], axis=1))
-        biases = ops.matmul(context, second - difference) + self.bias
-        rows = [
-            ops.reshape(kernels, (width, batch, side_by_side)),
-            ops.reshape(biases, (1, batch, side_by_side)),
-        ]
-        return ops.transpose(ops.concatenate(rows, axis=0), (1, 0, 2))
 
     def compute_mask(self, *args: Any, **kwargs: Any) -> None:
         return None  # Masks are passed by name.

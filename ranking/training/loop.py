@@ -1,12 +1,13 @@
 """The training step, on one device or several, many steps to a call."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import keras
 import tensorflow as tf
 
 from ranking.features.padding import PADDING_COUNTS, padding_counts
 from ranking.models.networks import RankingNetworks
+from ranking.training.batch_parts import split_sessions
 from ranking.training.strategy import distribute_batches
 
 Batch = Mapping[str, tf.Tensor]
@@ -18,7 +19,8 @@ class TrainingLoop:
 
     Every loss term comes as a sum over valid elements and their number. The sum is divided by the
     number over *all* replicas, and gradients are added up over replicas, so a step does not depend
-    on how its sessions are split (in-batch negatives excepted: those are drawn within a replica).
+    on how its sessions are split over replicas and parts (but in-batch negatives are drawn within
+    a part, and layers that normalize over a batch do so over a part).
 
     Args:
         networks: What to train; built under `strategy.scope()`.
@@ -26,6 +28,7 @@ class TrainingLoop:
             up gradients over replicas.
         strategy: Where it runs.
         xla: Compile the forward and backward pass; one device only.
+        parts: Parts of a replica's batch that are computed side by side (`split_sessions`).
 
     Raises:
         ValueError: If `xla` is asked for on several devices.
@@ -38,6 +41,7 @@ class TrainingLoop:
         strategy: tf.distribute.Strategy,
         *,
         xla: bool = False,
+        parts: int = 1,
     ) -> None:
         if xla and strategy.num_replicas_in_sync > 1:
             raise ValueError(
@@ -47,6 +51,7 @@ class TrainingLoop:
         self.networks = networks
         self.optimizer = optimizer
         self.strategy = strategy
+        self._parts = parts
         self._gradients = tf.function(self._loss_gradients, jit_compile=True) if xla else None
         self._steps = tf.function(self._run_steps)
 
@@ -96,19 +101,23 @@ class TrainingLoop:
 
     def _loss_gradients(self, batch: Batch) -> tuple[dict[str, tf.Tensor], list[tf.Tensor]]:
         network = self.networks.training
-        inputs = {tensor.name: batch[tensor.name] for tensor in network.inputs}
+        keys = [tensor.name for tensor in network.inputs]
+        parts = split_sessions(batch, self._parts)
         with tf.GradientTape() as tape:
-            outputs = network(inputs, training=True)
-            values = self._loss_values(outputs, batch)
+            outputs = [network({key: part[key] for key in keys}, training=True) for part in parts]
+            values = self._loss_values(outputs, parts)
             scaled = self.optimizer.scale_loss(values["loss"])
         return values, tape.gradient(scaled, network.trainable_variables)
 
-    def _loss_values(self, outputs: Batch, batch: Batch) -> dict[str, tf.Tensor]:
+    def _loss_values(
+        self, outputs: Sequence[Batch], parts: Sequence[Batch]
+    ) -> dict[str, tf.Tensor]:
         """This replica's share of every loss term; shares add up to the mean over all replicas."""
         context = tf.distribute.get_replica_context()
         values = {}
         for term in self.networks.losses:
-            total, count = term.function(outputs, batch)
+            sums = [term.function(*each) for each in zip(outputs, parts, strict=True)]
+            total, count = map(tf.add_n, zip(*sums, strict=True))
             everywhere = context.all_reduce(tf.distribute.ReduceOp.SUM, count)
             values[term.name] = total / tf.maximum(everywhere, 1.0)
         weighted = [term.weight * values[term.name] for term in self.networks.losses]

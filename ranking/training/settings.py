@@ -22,6 +22,9 @@ class TrainingSettings:
             one is scaled down to it. `none` for any length.
         batch_size: Impressions of one step over all replicas, on average: sessions differ in length
             and stay whole.
+        batch_parts: Parts of a batch that a CPU computes side by side, best as many as it has
+            cores while those are few; 1 elsewhere. The result changes by rounding, and in what is
+            drawn or normalized within a part: dropout, in-batch negatives, batch statistics.
         epochs: Passes over the training split at most.
         negatives_per_positive: Shown but unlabeled candidates kept for each positive, drawn anew in
             every epoch; `none` keeps all candidates.
@@ -48,6 +51,7 @@ class TrainingSettings:
     weight_decay: float = 1e-2
     clip_norm: float | None = None
     batch_size: int = 1024
+    batch_parts: int = 1
     epochs: int = 1
     negatives_per_positive: float | None = 1.0
     batch_by_size: bool = False
@@ -62,7 +66,7 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         require_choices(self)
-        for name in ("batch_size", "epochs", "steps_per_call", "shuffle_buffer"):
+        for name in ("batch_size", "batch_parts", "epochs", "steps_per_call", "shuffle_buffer"):
             require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         for name in ("patience", "checkpoint_steps", "weight_decay"):
             require(getattr(self, name) >= 0, name, "at least 0", getattr(self, name))
@@ -71,6 +75,9 @@ class TrainingSettings:
         require(norm is None or norm > 0, "clip_norm", "above 0 or none", norm)
         ratio = self.negatives_per_positive
         require(ratio is None or ratio > 0, "negatives_per_positive", "above 0 or none", ratio)
+        is_whole = self.batch_parts == 1 or not self.xla
+        rule = "1 with xla, which computes parts one after the other"
+        require(is_whole, "batch_parts", rule, self.batch_parts)
         is_drawn_anew = self.cache != "none" and ratio is not None
         rule = "none where negatives are drawn anew in every epoch (negatives_per_positive)"
         require(not is_drawn_anew, "cache", rule, self.cache)

@@ -17,6 +17,7 @@ from ranking.features.prepared_data import PreparedData
 from ranking.features.reading_errors import explained
 from ranking.models.catalog import build
 from ranking.models.networks import RankingNetworks
+from ranking.setting_rules import require
 from ranking.training.checkpoints import Checkpoints, Progress
 from ranking.training.divergence import DivergenceError
 from ranking.training.evaluation import Evaluation
@@ -85,7 +86,13 @@ class Trainer:
             planned_steps = self.epoch_steps * run.training.epochs
             self.total_steps = planned_steps if max_steps is None else min(planned_steps, max_steps)
             optimizer = make_optimizer(run.training, self.networks.training, planned_steps)
-            self.loop = TrainingLoop(self.networks, optimizer, strategy, xla=run.training.xla)
+            self.loop = TrainingLoop(
+                self.networks,
+                optimizer,
+                strategy,
+                xla=run.training.xla,
+                parts=run.training.batch_parts,
+            )
             self.checkpoints = Checkpoints(
                 run.checkpoints, self.networks.training, optimizer, origin=run.origin
             )
@@ -292,6 +299,12 @@ class Trainer:
             impressions = min(impressions, round(split.positives[self.task] * (1 + ratio)))
         per_session = max(impressions / max(sessions, 1), 1.0)
         per_replica = max(1, round(self.run.training.batch_size / per_session / replicas))
+        require(
+            per_replica >= self.run.training.batch_parts,
+            "batch_parts",
+            f"at most the sessions of a batch on one device, {per_replica}",
+            self.run.training.batch_parts,
+        )
         return per_replica * replicas
 
     def _epoch_steps(self) -> int:

@@ -48,16 +48,16 @@ def tensors(inputs):
     return {name: tf.convert_to_tensor(array) for name, array in inputs.items()}
 
 
-def outputs_and_gradients(layer, inputs):
+def outputs_and_gradients(layer, inputs, **call):
     """Outputs, gradients of the trainable weights, and gradients of the float inputs by name.
 
-    The gradients are those of a fixed, uneven weighted sum of the outputs.
+    `call` is passed on to the layer. The gradients are those of a fixed, uneven weighted sum of the outputs.
     """
     arguments = tensors(inputs)
     floats = {name: tensor for name, tensor in arguments.items() if tensor.dtype.is_floating}
     with tf.GradientTape() as tape:
         tape.watch(list(floats.values()))
-        outputs = layer(*arguments.values())
+        outputs = layer(*arguments.values(), **call)
         directions = np.random.default_rng(5).normal(size=outputs.shape)
         total = tf.reduce_sum(tf.cast(outputs, "float32") * directions.astype("float32"))
     variables = [variable.value for variable in layer.trainable_variables]

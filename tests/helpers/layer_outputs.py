@@ -39,6 +39,12 @@ _MASK = np.arange(T) < np.array([[0], [3], [T]])
 _SCENARIO = np.eye(2)[[0, 1, 0]]
 _VIEWS = _CHANCE.normal(size=(B, C, 2, 6))
 
+
+class _TrainedUnit(PairUnit):
+    def call(self, behaviors: Any, context: Any) -> Any:
+        return super().call(behaviors, context, training=True)
+
+
 # Name -> layer, and its call arguments.
 CASES: dict[str, tuple[Callable[[], Any], tuple[Any, ...]]] = {
     "adaptive_dense": (lambda: AdaptiveDense(6, rank=2, inner_size=3), (_TARGETS, _QUERY)),
@@ -67,7 +73,12 @@ CASES: dict[str, tuple[Callable[[], Any], tuple[Any, ...]]] = {
     "meta_unit": (MetaUnit, (_TARGETS, _QUERY)),
     "mlp": (lambda: Mlp((8, 6), 2), (_TARGETS,)),
     "pair_unit": (lambda: PairUnit(2), (_BEHAVIORS, _TARGETS)),
+    "pair_unit, training": (lambda: _TrainedUnit(2), (_BEHAVIORS, _TARGETS)),
     "pair_unit, no behaviors": (lambda: PairUnit(2), (_BEHAVIORS[:, :0], _TARGETS)),
+    "pair_unit, training, no behaviors": (
+        lambda: _TrainedUnit(2),
+        (_BEHAVIORS[:, :0], _TARGETS),
+    ),
     "scenario_towers": (lambda: ScenarioTowers(2, hidden_sizes=(5,)), (_TARGETS, _SCENARIO)),
     "sequence_transformer": (
         lambda: SequenceTransformer(D, num_heads=2),

@@ -44,10 +44,11 @@ def test_value_equals_the_network_over_the_four_parts(hidden_sizes):
                 np.testing.assert_allclose(found[b, c, t], expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("per_candidate", [True, False])
-def test_values_and_gradients_equal_those_of_the_four_parts_side_by_side(per_candidate):
+def test_values_and_gradients_equal_those_of_the_four_parts_side_by_side(per_candidate, training):
     layer, inputs = PairUnit(**ARGUMENTS), make_inputs(per_candidate=per_candidate)
-    found = outputs_and_gradients(layer, inputs)
+    found = outputs_and_gradients(layer, inputs, training=training)
     expected = outputs_and_gradients(_SideBySide(layer), inputs)
     np.testing.assert_allclose(found[0], expected[0], atol=1e-5)
     for one, other in zip(found[1], expected[1], strict=True):
@@ -106,18 +107,22 @@ def test_order_of_behaviors_moves_with_the_scores():
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_no_contexts_give_no_scores():
+@pytest.mark.parametrize("training", [True, False])
+def test_no_contexts_give_no_scores(training):
     inputs = make_inputs()
-    outputs, *_ = outputs_and_gradients(
-        PairUnit(**ARGUMENTS), {**inputs, "context": inputs["context"][:, :0]}
+    outputs, of_weights, _ = outputs_and_gradients(
+        PairUnit(**ARGUMENTS), {**inputs, "context": inputs["context"][:, :0]}, training=training
     )
     assert outputs.shape == (B, 0, T, U)
+    assert all(np.all(gradient == 0) for gradient in of_weights)
 
 
+@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("per_candidate", [True, False])
-def test_no_behaviors_give_no_scores_and_finite_gradients(per_candidate):
+def test_no_behaviors_give_no_scores_and_finite_gradients(per_candidate, training):
     inputs = make_inputs(per_candidate=per_candidate, length=0)
-    outputs, of_weights, _ = outputs_and_gradients(PairUnit(**ARGUMENTS), inputs)
+    found = outputs_and_gradients(PairUnit(**ARGUMENTS), inputs, training=training)
+    outputs, of_weights, _ = found
     assert outputs.shape == ((B, C, 0, U) if per_candidate else (B, 0, U))
     assert all(np.all(gradient == 0) for gradient in of_weights)
 

@@ -80,7 +80,7 @@ def test_flat_keras_layers_are_measured_where_they_can_read_the_spec(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     native_client()
-    sizes = BenchSizes(10, 5, 7, 7, 17, (), sessions=11, repetitions=1, steps=1, seed=3)
+    sizes = BenchSizes(10, 1, 5, 7, 7, 17, (), sessions=11, repetitions=1, steps=1, seed=3)
     data = BenchRecords(sizes, tmp_path).sessions.folder
     runner = program_runner(program, monkeypatch, capfd)
     flags = (*GRID, "--sessions=2", "--passes=3", f"--data={data}", f"--out={tmp_path / 'bench'}")
@@ -93,7 +93,7 @@ def test_flat_keras_layers_are_measured_where_they_can_read_the_spec(
 
 
 def test_a_flat_model_with_other_scores_is_refused(tmp_path: Path) -> None:
-    sizes = BenchSizes(10, 5, 7, 7, 17, (), sessions=11, repetitions=1, steps=1, seed=3)
+    sizes = BenchSizes(10, 1, 5, 7, 7, 17, (), sessions=11, repetitions=1, steps=1, seed=3)
     data = program.resized(BenchRecords(sizes, tmp_path).sessions, 7, None)
     encoder = Encoder(data.spec, data.vocabulary_folder)
     networks = build("aw_moe", data.spec, AwMoeSettings())

@@ -10,6 +10,7 @@ from tools.training_sessions import BenchRecords
 B, C, T = 11, 5, 7
 SIZES = BenchSizes(
     impressions=10,
+    batch_parts=1,
     candidates=C,
     behaviors=T,
     long_behaviors=13,

@@ -97,13 +97,9 @@ def training_batches(
         )
     sampling = _sampling(data, label, negatives_per_positive)
     seeds = epoch_seeds(seed, epoch, 4)
-    mapped = functools.partial(_mapped, deterministic=deterministic)
-    records = interleaved_records(data.files(split), seeds[0], deterministic=deterministic)
-    if sampling is not None:
-        used = functools.partial(sessions_with_positive, data.spec, sampling=sampling)
-        records = mapped(records.batch(_FILTERED_AT_ONCE), used).unbatch()
     counts = data.manifest.splits[split]
     in_pool = pool_batches(counts, sessions_per_batch)
+    records = _used_records(data, split, sampling, seeds[0], deterministic)
     mixed = shuffled(records, shuffled_records(counts, shuffle_buffer), seeds[1])
     pools = mixed.batch(in_pool * sessions_per_batch).enumerate().skip(skip_batches // in_pool)
 
@@ -118,24 +114,17 @@ def training_batches(
             seed=seeds[2],
         )
 
-    def encode(serialized: tf.Tensor, number: tf.Tensor) -> Batch:
-        places = tf.range(machine, sessions_per_batch, machines, dtype=tf.int64)
-        if machines > 1:
-            serialized = tf.gather(serialized, places)
-        parsed = parse_records(data.spec, serialized)
-        if sampling is not None:
-            chance = tf.stack([seeds[3], number])
-            parsed = sampling.sample(data.spec, parsed, chance, places=places)
-        encoded = encoder.encode_records(parsed)
-        if pad_to_max:
-            encoded = pad_to_fixed_shapes(data.spec, encoded)
-        return {
-            key: tf.ensure_shape(value, [sessions_per_batch // machines, *value.shape[1:]])
-            for key, value in encoded.items()
-        }
-
-    batches = mapped(pools, order, parallel=1).unbatch().skip(skip_batches % in_pool)
-    encoded = mapped(batches, encode)
+    encode = functools.partial(
+        _encode,
+        encoder=encoder,
+        sampling=sampling,
+        seed=seeds[3],
+        places=range(machine, sessions_per_batch, machines),
+        pad_to_max=pad_to_max,
+    )
+    ordered = _mapped(pools, order, parallel=1, deterministic=deterministic)
+    batches = ordered.unbatch().skip(skip_batches % in_pool)
+    encoded = _mapped(batches, encode, deterministic=deterministic)
     if service is not None:
         encoded = service.distribute(encoded)
     return in_parts(encoded, replicas, deterministic=deterministic and service is None)
@@ -225,6 +214,49 @@ def _sampling(data: PreparedData, label: str, ratio: float | None) -> NegativeSa
             f"{did_you_mean(label, data.spec.tasks)}"
         )
     return None if ratio is None else NegativeSampling(label, ratio)
+
+
+def _used_records(
+    data: PreparedData,
+    split: str,
+    sampling: NegativeSampling | None,
+    seed: int,
+    deterministic: bool,
+) -> tf.data.Dataset:
+    """The records of a split, its shards shuffled, that training has a use for."""
+    records = interleaved_records(data.files(split), seed, deterministic=deterministic)
+    if sampling is None:
+        return records
+    used = functools.partial(sessions_with_positive, data.spec, sampling=sampling)
+    batches = records.batch(_FILTERED_AT_ONCE)
+    return _mapped(batches, used, deterministic=deterministic).unbatch()
+
+
+def _encode(
+    serialized: tf.Tensor,
+    number: tf.Tensor,
+    *,
+    encoder: Encoder,
+    sampling: NegativeSampling | None,
+    seed: int,
+    places: range,
+    pad_to_max: bool,
+) -> Batch:
+    """A batch of records and its number -> what is encoded of its sessions at these places."""
+    spec, sessions = encoder.spec, len(places)
+    numbers = tf.range(places.start, places.stop, places.step, dtype=tf.int64)
+    if places.step > 1:
+        serialized = tf.gather(serialized, numbers)
+    parsed = parse_records(spec, serialized)
+    if sampling is not None:
+        chance = tf.stack([seed, number])
+        parsed = sampling.sample(spec, parsed, chance, places=numbers)
+    encoded = encoder.encode_records(parsed)
+    if pad_to_max:
+        encoded = pad_to_fixed_shapes(spec, encoded)
+    return {
+        key: tf.ensure_shape(value, [sessions, *value.shape[1:]]) for key, value in encoded.items()
+    }
 
 
 def _mapped(

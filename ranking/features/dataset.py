@@ -97,9 +97,9 @@ def training_batches(
         )
     sampling = _sampling(data, label, negatives_per_positive)
     seeds = epoch_seeds(seed, epoch, 4)
+    records = _used_records(data, split, sampling, seeds[0], deterministic)
     counts = data.manifest.splits[split]
     in_pool = pool_batches(counts, sessions_per_batch)
-    records = _used_records(data, split, sampling, seeds[0], deterministic)
     mixed = shuffled(records, shuffled_records(counts, shuffle_buffer), seeds[1])
     pools = mixed.batch(in_pool * sessions_per_batch).enumerate().skip(skip_batches // in_pool)
 

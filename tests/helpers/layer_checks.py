@@ -51,7 +51,8 @@ def tensors(inputs):
 def outputs_and_gradients(layer, inputs, **call):
     """Outputs, gradients of the trainable weights, and gradients of the float inputs by name.
 
-    `call` is passed on to the layer. The gradients are those of a fixed, uneven weighted sum of the outputs.
+    `call` is passed on to the layer. The gradients are those of a fixed, uneven weighted sum of the
+    outputs.
     """
     arguments = tensors(inputs)
     floats = {name: tensor for name, tensor in arguments.items() if tensor.dtype.is_floating}

@@ -28,7 +28,7 @@ def training_markdown(document: Mapping[str, Any]) -> str:
         f"turns, {flags['repetitions']} times each. `a : b` says how many times a is b. Where the "
         "session layout is compared like with like it trains with the ranking loss alone, as flat "
         "rows and other packages always do; everywhere else it trains with all of its losses, the "
-        "contrastive term included.",
+        f"contrastive term included. {_parts_words(flags['batch_parts'])}",
         "",
         f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, TensorFlow "
         f"{machine['tensorflow']}; load before the measurement "
@@ -58,6 +58,12 @@ def quartiles(measure: Measure) -> str:
     """
     is_spread = measure.low != measure.high
     return f"{number(measure.low)} to {number(measure.high)}" if is_spread else ""
+
+
+def _parts_words(parts: int) -> str:
+    if parts == 1:
+        return "Its batches are computed whole."
+    return f"Its batches are computed in {parts} parts side by side, the cores shared among them."
 
 
 def _rows(measures: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -10,7 +10,13 @@ DOCUMENT = {
         "tensorflow": "2.21",
         "load_before": [0.5, 0.25, 0.0],
     },
-    "flags": {"candidates": 11, "behaviors": 50, "impressions": 1024, "repetitions": 9},
+    "flags": {
+        "candidates": 11,
+        "behaviors": 50,
+        "impressions": 1024,
+        "repetitions": 9,
+        "batch_parts": 2,
+    },
     "parts": {
         "step": documented([measured("flat : session", "", [4.0, 5.0, 6.0], "at least 4")]),
         "tables": documented([counted("table", "MiB", 3662.109)]),
@@ -22,6 +28,7 @@ def test_the_report_has_a_table_per_part_and_describes_the_machine():
     page = training_markdown(DOCUMENT)
     assert "Simulated sessions of 11 candidates and 50 behaviors" in page
     assert "P, 2 cores, S, TensorFlow 2.21; load before the measurement 0.5 0.25 0.0." in page
+    assert "in 2 parts side by side" in page
     assert "like with like it trains with the ranking loss alone" in page
     assert "## The training step\n\n| | median |" in page
     assert "| flat : session | 5 | 4.5 to 5.5 |  | at least 4 |" in page

@@ -113,7 +113,8 @@ def test_a_run_that_diverges_says_when_and_what_to_do(run: Run, tmp_path: Path) 
     code, _, err = run("--set=learning_rate=1e30", "--set=checkpoint_steps=1", "--set=dropout=0.5")
     assert code == 1
     assert "error: Training must stay within finite numbers. Received: " in err
-    assert "step" in err and "Lower `learning_rate` (now 1e+30), set `clip_norm`" in err
+    remedy = "set `clip_norm` (1 is a common start), and train again"
+    assert "step" in err and f"Lower `learning_rate` (now 1e+30), {remedy}" in err
     assert not (tmp_path / "run" / "metrics.json").exists()
     assert not list((tmp_path / "run").glob("*sessions*"))
     assert len(checkpoint_steps(tmp_path / "run" / "checkpoints")) <= 1

@@ -4,32 +4,20 @@ import os
 import subprocess
 import sys
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from ranking.models.catalog import MODELS, build, model_entry
-from ranking.settings_parser import apply_overrides
+from ranking.models.catalog import MODELS
 from ranking.training.batch_parts import share_cores, split_sessions
-from ranking.training.loop import TrainingLoop
-from ranking.training.optimizers import make_optimizer
 from ranking.training.settings import TrainingSettings
 from tests.helpers.encoded_batches import batch_dataset
 from tests.helpers.logical_devices import two_replicas
 from tests.helpers.model_spec import scenario_spec, search_spec
+from tests.helpers.training_loops import training_loop
 from tests.helpers.weights import numbers
 
 THREADS = "TF_NUM_INTRAOP_THREADS"
-
-
-def _loop(strategy, parts: int, settings: TrainingSettings, **overrides) -> TrainingLoop:
-    keras.utils.set_random_seed(7)
-    with strategy.scope():
-        chosen = apply_overrides(model_entry("aw_moe").settings_class(), overrides)
-        networks = build("aw_moe", search_spec(), chosen)
-        optimizer = make_optimizer(settings, networks.training, 100)
-        return TrainingLoop(networks, optimizer, strategy, parts=parts)
 
 
 @pytest.mark.parametrize(
@@ -48,11 +36,12 @@ def test_parts_follow_each_other(sessions: int, parts: int, sizes: list[int]) ->
 
 @pytest.mark.parametrize("replicas", [1, 2])
 def test_parts_give_the_weights_of_whole_batches(replicas: int) -> None:
-    settings, steps = TrainingSettings(optimizer="sgd", learning_rate=0.05), 5
+    steps = 5
     strategy = two_replicas() if replicas == 2 else tf.distribute.get_strategy()
     results = []
     for parts in (1, 3):
-        loop = _loop(strategy, parts, settings, contrastive_weight="0")
+        settings = TrainingSettings(optimizer="sgd", learning_rate=0.05, batch_parts=parts)
+        loop = training_loop(strategy, search_spec(), settings, contrastive_weight="0")
         batches = batch_dataset(search_spec(), steps, sessions=14, parts=replicas)
         start = numbers(loop.networks.training.trainable_variables)
         values = loop.run(loop.iterate(batches), steps)
@@ -67,15 +56,13 @@ def test_parts_give_the_weights_of_whole_batches(replicas: int) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_fewer_sessions_than_parts_train(model: str) -> None:
     spec = scenario_spec()
-    keras.utils.set_random_seed(7)
-    networks = build(model, spec, model_entry(model).settings_class())
-    optimizer = make_optimizer(TrainingSettings(), networks.training, 100)
-    loop = TrainingLoop(networks, optimizer, tf.distribute.get_strategy(), parts=3)
+    settings = TrainingSettings(batch_parts=3)
+    loop = training_loop(tf.distribute.get_strategy(), spec, settings, model=model)
     # Read from records, batches do not know their number of sessions before.
     batches = batch_dataset(spec, 2, sessions=2).unbatch().batch(2)
     values = loop.run(loop.iterate(batches), 2)
     assert values["finite_steps"] == 2
-    for weight in numbers(networks.training.weights):
+    for weight in numbers(loop.networks.training.weights):
         assert np.isfinite(weight).all()
 
 

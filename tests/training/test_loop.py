@@ -5,27 +5,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ranking.models.catalog import build, model_entry
 from ranking.models.networks import LossTerm
-from ranking.settings_parser import apply_overrides
 from ranking.training.loop import TrainingLoop
-from ranking.training.optimizers import make_optimizer
 from ranking.training.settings import TrainingSettings
 from tests.helpers.encoded_batches import batch_dataset
 from tests.helpers.logical_devices import two_replicas
 from tests.helpers.model_spec import recommendation_spec, search_spec
+from tests.helpers.training_loops import training_loop
 from tests.helpers.weights import numbers
 
 SGD = TrainingSettings(optimizer="sgd", learning_rate=0.05)
 
 
-def _loop(strategy, spec, settings=SGD, *, model="aw_moe", **overrides) -> TrainingLoop:
-    keras.utils.set_random_seed(7)
-    entry = model_entry(model)
-    with strategy.scope():
-        networks = build(model, spec, apply_overrides(entry.settings_class(), overrides))
-        optimizer = make_optimizer(settings, networks.training, 100)
-        return TrainingLoop(networks, optimizer, strategy, xla=settings.xla)
+def _loop(strategy, spec, settings=SGD, **options) -> TrainingLoop:
+    return training_loop(strategy, spec, settings, **options)
 
 
 def _weights(loop: TrainingLoop) -> list[np.ndarray]:

@@ -138,8 +138,10 @@ SOURCES: Mapping[str, SourceEntry] = {
         summary="items in time order, one user per line, beside a JSON file of item attributes",
         options={
             "name": "which set to read where the input is a folder, for example Beauty",
-            "test_share": "share of the users that become test",
-            "validation_share": "share of the other users that become validation",
+            "held_out": "what train does not see. users: all of some users (the AW-MoE paper); "
+            "items: the last item of every user is test, of some the last but one is validation",
+            "test_share": "share of the users that become test, where users are held out",
+            "validation_share": "share of the users that become validation, and are not test",
             "targets": "all: a train session for every item but a user's first; last: for the "
             "last item only",
             "train_negatives": "drawn items per train session",

@@ -34,14 +34,15 @@ class ItemCompanions:
     start with `category_` and `brand_` say the same of the categories and brands of the items. A
     value is not near itself: how often it comes back is no matter of companions.
 
-    Train users alone are counted, without those of the fold that the session's user is in: what a
-    user chose would tell of that very choice (see `FoldCounts`).
+    What train sees is counted alone, without the users of the fold that the session's user is in:
+    what a user chose would tell of that very choice (see `FoldCounts`).
 
     Args:
         sequences: What users did.
         attributes: Categories and brands of the items.
-        train: The users that are counted.
-        generator: Draws their folds.
+        train: The users of train.
+        is_trained: Which elements of the sequence train sees, those of other users not.
+        generator: Draws the folds of the users.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class ItemCompanions:
         sequences: UserSequences,
         attributes: ItemAttributes,
         train: Integers,
+        is_trained: npt.NDArray[np.bool_],
         generator: np.random.Generator,
     ) -> None:
         self._sequences = sequences
@@ -63,7 +65,7 @@ class ItemCompanions:
         self._counts = {}
         for field, values in self._values.items():
             had = values[sequences.sequence]
-            is_counted = (owners >= 0) & (had > 0)
+            is_counted = is_trained & (had > 0)
             self._counts[field] = FoldCounts(
                 owners[is_counted],
                 had[is_counted],

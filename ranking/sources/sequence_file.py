@@ -41,6 +41,11 @@ class UserSequences:
         """The user of each element of `sequence`."""
         return np.repeat(np.arange(len(self.users)), self.lengths)
 
+    @property
+    def positions(self) -> Integers:
+        """The place of each element of `sequence` in its user's sequence, from 0."""
+        return np.arange(len(self.sequence)) - self.offsets[self.owners]
+
     def items_at(self, users: Integers, positions: Integers) -> Integers:
         """The items at positions of users' sequences, from 0; both `[S]`."""
         return self.sequence[self.offsets[users] + positions]

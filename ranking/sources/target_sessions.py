@@ -44,7 +44,7 @@ class TargetSessions:
         self.companions = companions
         self._item_rows = _item_rows(sequences, attributes)
         self._users = pa.array(sequences.users, pa.string())
-        positions = np.arange(len(sequences.sequence)) - sequences.offsets[sequences.owners]
+        positions = sequences.positions
         self._category_counts = self._counts(
             sequences.owners, attributes.categories[sequences.sequence], positions
         )

@@ -21,7 +21,7 @@ from ranking.sources.sequence_file import (
     find_sequence_file,
     read_sequence_file,
 )
-from ranking.sources.sequence_protocol import SequenceProtocol
+from ranking.sources.sequence_protocol import SequenceProtocol, are_known, are_trained
 from ranking.sources.session_source import SPLITS, SessionSource
 from ranking.sources.session_table import arrow_schema, conform
 from ranking.sources.source_error import SourceError
@@ -40,13 +40,18 @@ def open_user_sequences(
     validation user gives one session: everything but the last item is the history, the last item
     is the positive, among items drawn uniformly from those the user never had. A train user gives
     such a session for every item but the first, or for the last alone. The order of candidates is
-    random. Users with one item give no session. Option `amazon_negatives=same_category` draws from
-    the target's (leaf) category instead, in every split; where it leaves a user fewer items than
-    are asked for, all of them are taken and others fill up, and the description says what share
-    of the negatives is of the category.
+    random. Users with one item give no session.
 
-    **Popularity** of an item is its number of interactions, without the last items of test and
-    validation users: a held-out target does not count itself. It is one number per item, in every
+    Option `held_out=items` holds out items in place of users, as DIN's paper and most work on
+    sequences do: the last item of every user is a test target, of some users the last but one is
+    a validation target, and what comes before makes train sessions. That is ten times the test
+    sessions, so smaller differences between models can be told. Option
+    `amazon_negatives=same_category` draws from the target's (leaf) category instead, in every
+    split; where it leaves a user fewer items than are asked for, all of them are taken and others
+    fill up, and the description says what share of the negatives is of the category.
+
+    **Popularity** of an item is its number of interactions, without the targets of test and
+    validation: a held-out target does not count itself. It is one number per item, in every
     session and split, so it says nothing that the item's id does not. Taking a train target's own
     interaction off (leave-one-out) looks cleaner but leaks in two ways. An item then shows one
     less where it is the positive, which a model with item vectors learns by heart. And where every
@@ -85,31 +90,37 @@ def open_user_sequences(
     path = find_sequence_file(Path(input), chosen.text("name", ""))
     sequences = read_sequence_file(path)
     attributes = read_item_attributes(attributes_file(path), sequences.items)
-    users = protocol.split_users(len(sequences.users), np.random.default_rng([seed, _USERS_STREAM]))
-    counted = _counted_interactions(sequences, users)
+    parts = protocol.split(sequences.lengths, np.random.default_rng([seed, _USERS_STREAM]))
+    counted = sequences.sequence[are_known(sequences, parts)]
+    is_trained = are_trained(sequences, parts["train"])
     popularity = np.bincount(counted, minlength=len(sequences.items))
     companions = None
     if any(field.name in NAMES for field in spec.candidates):
         folds = np.random.default_rng([seed, _FOLDS_STREAM])
-        companions = ItemCompanions(sequences, attributes, users["train"], folds)
+        companions = ItemCompanions(sequences, attributes, parts["train"].users, is_trained, folds)
     rows = TargetSessions(sequences, attributes, popularity, companions)
     splits = {
         split: _Split(
             name=split,
-            targets=protocol.targets_of(sequences, split, users[split]),
+            targets=protocol.targets_of(split, part),
             count=protocol.negatives(split),
             negatives=_negative_items(protocol, split, sequences, attributes, counted),
         )
-        for split in users
+        for split, part in parts.items()
     }
-    for part in splits.values():
-        part.check(path)
+    for made in splits.values():
+        made.check(path)
     schema = arrow_schema(spec)
     readers = {
-        split: functools.partial(part.read, rows, schema, str(path), seed)
-        for split, part in splits.items()
+        split: functools.partial(made.read, rows, schema, str(path), seed)
+        for split, made in splits.items()
     }
     described = _describe(path, protocol, sequences, attributes, splits)
+    if "test" in splits:
+        seen = np.unique(sequences.sequence[is_trained])
+        targets = sequences.items_at(*splits["test"].targets)
+        unseen = 1 - np.isin(targets, seen).mean()
+        described["test_targets_unseen_in_train"] = round(float(unseen), 6)
     return SessionSource(readers, simulated=False, description=described)
 
 
@@ -126,8 +137,8 @@ class _Split:
         users, _ = self.targets
         if not len(users):
             raise SourceError(
-                f"No {self.name} user of {path} has two items, so there is no history and target. "
-                f"Give more users, or another share of {self.name} users."
+                f"No {self.name} user of {path} has two items that are not held out, so there is "
+                f"no history and target. Give more users, or other shares of users."
             )
         option = "train_negatives" if self.name == "train" else "test_negatives"
         self.negatives.check_count(self.count, users, option)
@@ -144,12 +155,6 @@ class _Split:
             negatives = self.negatives.draw(users, targets, self.count, generator)
             places = generator.integers(self.count + 1, size=len(users))
             yield conform(rows.batch(users, positions, negatives, places), schema, where)
-
-
-def _counted_interactions(sequences: UserSequences, users: Mapping[str, Integers]) -> Integers:
-    """The items of all interactions but the last ones of users outside train."""
-    held_out = [sequences.offsets[users[split] + 1] - 1 for split in users if split != "train"]
-    return np.delete(sequences.sequence, np.concatenate([[], *held_out]).astype(np.int64))
 
 
 def _negative_items(
@@ -189,16 +194,4 @@ def _describe(
             targets = sequences.items_at(users, positions)
             share = part.negatives.share_in_category(users, targets, part.count)
             described[f"{split}_negatives_in_category"] = round(share, 6)
-    if "test" in splits:
-        described["test_targets_unseen_in_train"] = _unseen_share(sequences, splits)
     return described
-
-
-def _unseen_share(sequences: UserSequences, splits: Mapping[str, _Split]) -> float:
-    """Share of test targets that no train user had."""
-    is_train_user = np.zeros(len(sequences.users), np.bool_)
-    is_train_user[splits["train"].targets[0]] = True
-    seen = np.unique(sequences.sequence[is_train_user[sequences.owners]])
-    users, positions = splits["test"].targets
-    targets = sequences.items_at(users, positions)
-    return round(float(1 - np.isin(targets, seen).mean()), 6)

@@ -25,6 +25,13 @@ def address() -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="module")
+def one_worker() -> Iterator[str]:
+    """For what holds within a pass: of two workers, one may begin the next before the other."""
+    with running_data_service(workers=1) as address:
+        yield address
+
+
 def _batches(data: PreparedData, service: DataService | None, **changes: Any) -> tf.data.Dataset:
     arguments: dict[str, Any] = {
         "split": "train",
@@ -56,26 +63,29 @@ def test_batches_of_a_service_hold_what_this_process_would_encode(
 ) -> None:
     expected = dict(_by_session(_batches(data, None), -1))
     service = DataService(address, "encodes")
-    received = list(_by_session(_batches(data, service), 3 * SESSIONS // BATCH))
-    for name, encoded in received:
+    seen = set()
+    # Passes leave out those alone that filled no batch each time; a busy worker may need many.
+    for name, encoded in _by_session(_batches(data, service), 30 * SESSIONS // BATCH):
         assert expected.get(name, encoded) == encoded
-    # Three passes leave out those alone that filled no batch each time.
-    assert len({name for name, _ in received}) > SESSIONS - 2 * BATCH
+        seen.add(name)
+        if len(seen) > SESSIONS - 2 * BATCH:
+            break
+    assert len(seen) > SESSIONS - 2 * BATCH
 
 
-def test_those_of_one_job_share_its_batches(data: PreparedData, address: str) -> None:
+def test_those_of_one_job_share_its_batches(data: PreparedData, one_worker: str) -> None:
     # Half a pass each would be all of it; a quarter cannot hold any session of the next pass.
     count = SESSIONS // BATCH // 4
     one, other = (
-        iter(_batches(data, DataService(address, "shared")).take(count)) for _ in range(2)
+        iter(_batches(data, DataService(one_worker, "shared")).take(count)) for _ in range(2)
     )
     names = [name for batch in (*one, *other) for name in batch["session_id"].numpy()]
     assert len(names) == len(set(names)) == 2 * count * BATCH
 
 
-def test_jobs_of_other_names_share_nothing(data: PreparedData, address: str) -> None:
+def test_jobs_of_other_names_share_nothing(data: PreparedData, one_worker: str) -> None:
     seen = [
-        {name for name, _ in _by_session(_batches(data, DataService(address, job)), SESSIONS)}
+        {name for name, _ in _by_session(_batches(data, DataService(one_worker, job)), SESSIONS)}
         for job in ("first", "second")
     ]
     assert len(seen[0] & seen[1]) > SESSIONS / 2

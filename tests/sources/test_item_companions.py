@@ -19,6 +19,14 @@ def sequences():
     return UserSequences(*names, np.concatenate(lists), offsets)
 
 
+def _companions(sequences, attributes, train, is_trained=None):
+    """With the folds of seed 5; without `is_trained`, train sees all of its users."""
+    if is_trained is None:
+        is_trained = np.isin(sequences.owners, train)
+    generator = np.random.default_rng(5)
+    return ItemCompanions(sequences, attributes, train, is_trained, generator)
+
+
 def _items(sequences, user):
     return sequences.sequence[sequences.offsets[user] : sequences.offsets[user + 1]].tolist()
 
@@ -54,7 +62,7 @@ def _expected(sequences, values, folds, user, position, candidate):
 
 def test_nearness_is_that_of_a_plain_loop(sequences, attributes):
     train = np.array([user for user in range(USERS) if user % 4])
-    companions = ItemCompanions(sequences, attributes, train, np.random.default_rng(5))
+    companions = _companions(sequences, attributes, train)
     drawn = np.random.default_rng(5).integers(10, size=len(train))
     folds = dict(zip(train.tolist(), drawn.tolist(), strict=True))
     # Users of train and others; one without a history.
@@ -79,12 +87,12 @@ def test_nearness_is_that_of_a_plain_loop(sequences, attributes):
 
 def test_what_a_train_user_chose_does_not_tell_of_the_choice(sequences, attributes):
     every = np.arange(USERS)
-    before = ItemCompanions(sequences, attributes, every, np.random.default_rng(5))
+    before = _companions(sequences, attributes, every)
     changed = sequences.sequence.copy()
     last = sequences.offsets[12] - 1  # of user 11
     changed[last] = next(i for i in range(ITEMS) if i not in _items(sequences, 11))
     other = UserSequences(sequences.users, sequences.items, changed, sequences.offsets)
-    after = ItemCompanions(other, attributes, every, np.random.default_rng(5))
+    after = _companions(other, attributes, every)
     user, position = np.array([11]), sequences.lengths[[11]] - 1
     candidates = np.arange(ITEMS)[None]
     for name in NAMES:
@@ -93,8 +101,27 @@ def test_what_a_train_user_chose_does_not_tell_of_the_choice(sequences, attribut
         )
 
 
+def test_what_train_does_not_see_is_not_counted(sequences, attributes):
+    every, lengths = np.arange(USERS), sequences.lengths
+    has_two = lengths > 1
+    is_last = sequences.positions == (lengths - 1)[sequences.owners]
+    is_left_out = is_last & has_two[sequences.owners]
+    found = _companions(sequences, attributes, every, ~is_left_out)
+    offsets = np.concatenate([[0], np.cumsum(lengths - has_two)])
+    kept = sequences.sequence[~is_left_out]
+    shorter = UserSequences(sequences.users, sequences.items, kept, offsets)
+    expected = _companions(shorter, attributes, every)
+    users = np.flatnonzero(lengths > 2)
+    candidates = np.tile(np.arange(ITEMS), (len(users), 1))
+    position = np.full(len(users), 2)
+    for name in NAMES:
+        np.testing.assert_array_equal(
+            *(each(users, position, candidates)[name] for each in (found, expected))
+        )
+
+
 def test_nothing_is_near_where_no_session_has_a_history(sequences, attributes):
-    companions = ItemCompanions(sequences, attributes, np.arange(USERS), np.random.default_rng(5))
+    companions = _companions(sequences, attributes, np.arange(USERS))
     candidates = np.arange(6).reshape(2, 3)
     columns = companions(np.array([3, 4]), np.array([0, 0]), candidates)
     for name in NAMES:

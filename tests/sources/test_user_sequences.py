@@ -217,6 +217,61 @@ def test_popularity_of_an_item_never_tells_its_label(folder):
     assert all(len(values) == 1 for values in seen.values())
 
 
+def _open_items(folder, **options):
+    settings = {"held_out": "items", "validation_share": "0.2", **options}
+    return open_source("user_sequences", SPEC, str(folder), settings, 3)
+
+
+def test_where_items_are_held_out_every_user_tests_its_last_and_trains_on_what_is_left(
+    folder, sequences
+):
+    source = _open_items(folder)
+    read = _everything(source)
+    ids = {split: {s["session_id"] for s in sessions} for split, sessions in read.items()}
+    assert all(len(ids[split]) == len(sessions) for split, sessions in read.items())
+    lengths = {user: len(items) for user, items in sequences.items()}
+    assert ids["test"] == {f"{u}:{length - 1}" for u, length in lengths.items() if length > 1}
+    drawn = {name.split(":")[0] for name in ids["validation"]}
+    # A fifth of 97 users, but for those with no two items before the last.
+    assert 10 < len(drawn) <= 19 and min(lengths[user] for user in drawn) == 3
+    assert ids["validation"] == {f"{user}:{lengths[user] - 2}" for user in drawn}
+    every = {f"{u}:{at}" for u, length in lengths.items() for at in range(1, length)}
+    assert ids["train"] == every - ids["test"] - ids["validation"]
+    assert source.description["held_out"] == "items" and source.description["test_share"] == 1
+
+
+def test_where_items_are_held_out_history_ends_before_the_target(folder, sequences):
+    for sessions in _everything(_open_items(folder, targets="last")).values():
+        assert len({session["user_id"] for session in sessions}) == len(sessions)
+        for session in sessions:
+            sequence, history = sequences[session["user_id"]], _items(session["behaviors"])
+            assert history == sequence[: len(history)]
+            assert _positive(session)["item"] == sequence[len(history)]
+
+
+def test_held_out_items_are_not_counted_as_popular(folder, sequences):
+    read = _everything(_open_items(folder))
+    validated = {session["user_id"] for session in read["validation"]}
+    counts = dict.fromkeys(ITEMS, 0)
+    for user, items in sequences.items():
+        for item in items[: -2 if user in validated else -1]:
+            counts[item] += 1
+    for session in read["test"]:
+        for candidate in session["candidates"]:
+            assert candidate["popularity"] == counts[candidate["item"]]
+
+
+def test_errors_of_held_out_items_name_option_or_users(folder, tmp_path):
+    with pytest.raises(SourceError, match="`test_share` .* left out with held_out=items"):
+        _open_items(folder, test_share="0.2")
+    with pytest.raises(SourceError, match="`held_out` .* must be one of users, items"):
+        _open_items(folder, held_out="sessions")
+    (tmp_path / "Tiny_item2attributes.json").write_text("{}")
+    (tmp_path / "Tiny.txt").write_text("a x y\nb y z\n")
+    with pytest.raises(SourceError, match="No train user .* not held out"):
+        _open_items(tmp_path, validation_share="0")
+
+
 def test_the_same_seed_gives_the_same_sessions_in_every_pass(folder):
     source = _open(folder)
     read = _everything(source)

@@ -117,10 +117,9 @@ def open_user_sequences(
     }
     described = _describe(path, protocol, sequences, attributes, splits)
     if "test" in splits:
-        seen = np.unique(sequences.sequence[is_trained])
         targets = sequences.items_at(*splits["test"].targets)
-        unseen = 1 - np.isin(targets, seen).mean()
-        described["test_targets_unseen_in_train"] = round(float(unseen), 6)
+        is_seen = np.isin(targets, sequences.sequence[is_trained])
+        described["test_targets_unseen_in_train"] = round(1 - float(is_seen.mean()), 6)
     return SessionSource(readers, simulated=False, description=described)
 
 

@@ -88,14 +88,19 @@ def test_a_train_session_for_every_item_but_the_first(folder, sequences):
     assert {session["session_id"] for session in sessions} == expected
 
 
+def _check_history(session, sequences):
+    """It is all before the target, and nothing later."""
+    sequence = sequences[session["user_id"]]
+    history = _items(session["behaviors"])
+    assert history and history == sequence[: len(history)]
+    assert _positive(session)["item"] == sequence[len(history)]
+    assert session["session_id"] == f"{session['user_id']}:{len(history)}"
+
+
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_history_is_all_before_the_target_and_nothing_later(folder, sequences, split):
     for session in _sessions(_open(folder), split):
-        sequence = sequences[session["user_id"]]
-        history = _items(session["behaviors"])
-        assert history and history == sequence[: len(history)]
-        assert _positive(session)["item"] == sequence[len(history)]
-        assert session["session_id"] == f"{session['user_id']}:{len(history)}"
+        _check_history(session, sequences)
 
 
 def test_other_splits_have_the_last_item_as_target_and_so_has_train_if_told(folder, sequences):
@@ -196,6 +201,12 @@ def test_matches_count_the_whole_history_by_a_plain_loop(folder, split):
             assert candidate["attribute_matches"] == pytest.approx(np.mean(counts or [0]))
 
 
+def _check_popularity(sessions, counts):
+    for session in sessions:
+        for candidate in session["candidates"]:
+            assert candidate["popularity"] == counts[candidate["item"]]
+
+
 def test_popularity_counts_all_interactions_but_held_out_last_items(folder, sequences):
     read = _everything(_open(folder))
     train_users = {session["user_id"] for session in read["train"]}
@@ -204,9 +215,7 @@ def test_popularity_counts_all_interactions_but_held_out_last_items(folder, sequ
         for item in items if user in train_users else items[:-1]:
             counts[item] += 1
     for sessions in read.values():
-        for session in sessions:
-            for candidate in session["candidates"]:
-                assert candidate["popularity"] == counts[candidate["item"]]
+        _check_popularity(sessions, counts)
 
 
 def test_popularity_of_an_item_never_tells_its_label(folder):
@@ -244,9 +253,7 @@ def test_where_items_are_held_out_history_ends_before_the_target(folder, sequenc
     for sessions in _everything(_open_items(folder, targets="last")).values():
         assert len({session["user_id"] for session in sessions}) == len(sessions)
         for session in sessions:
-            sequence, history = sequences[session["user_id"]], _items(session["behaviors"])
-            assert history == sequence[: len(history)]
-            assert _positive(session)["item"] == sequence[len(history)]
+            _check_history(session, sequences)
 
 
 def test_held_out_items_are_not_counted_as_popular(folder, sequences):
@@ -256,9 +263,8 @@ def test_held_out_items_are_not_counted_as_popular(folder, sequences):
     for user, items in sequences.items():
         for item in items[: -2 if user in validated else -1]:
             counts[item] += 1
-    for session in read["test"]:
-        for candidate in session["candidates"]:
-            assert candidate["popularity"] == counts[candidate["item"]]
+    for sessions in read.values():
+        _check_popularity(sessions, counts)
 
 
 def test_errors_of_held_out_items_name_option_or_users(folder, tmp_path):

@@ -18,7 +18,8 @@ class DataService:
     batch with, and when it comes, is different each time. All who ask for the same `job` share its
     batches: each batch goes to one of them. A pass over the data takes every session once, but for
     those at the end of each worker's part that fill no batch; then comes the next pass, so that
-    nobody waits in vain for the last batch.
+    nobody waits in vain for the last batch. A reader asks for some batches ahead; when it stops,
+    the others do not get those.
 
     Attributes:
         address: Of the dispatcher, `grpc://host:port`.

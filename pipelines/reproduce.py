@@ -169,6 +169,7 @@ def _report(
     console: "Console", paper: "Paper", plan: "Plan", missing: "Sequence[PlannedRun]"
 ) -> None:
     """Writes the report and prints where it is."""
+    from pipelines.reproduction.data_origin import data_origin
     from pipelines.reproduction.report_request import ReportRequest
 
     data_name = plan.data.resolve().name
@@ -179,20 +180,11 @@ def _report(
             data_name=data_name,
             command=_command(plan),
             missing=[run.name for run in missing],
-            train_sessions=_train_sessions(plan.data),
+            origin=data_origin(plan.data),
         )
         paths = paper.report(request, plan)
     for path in paths:
         console.print(f"report: {path}", highlight=False, soft_wrap=True)
-
-
-def _train_sessions(folder: Path) -> int | None:
-    """How many sessions models were trained on; a report alone does not need the data."""
-    from ranking.features.prepared_data import MANIFEST_FILE, read_prepared
-
-    if not (folder / MANIFEST_FILE).is_file():
-        return None
-    return read_prepared(folder).manifest.splits["train"].sessions
 
 
 def _command(plan: "Plan") -> str:

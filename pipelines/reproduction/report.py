@@ -55,7 +55,7 @@ def write_report(request: ReportRequest, measurements: Measurements) -> list[Pat
         rivals: list[Block] = [Text(YARDSTICKS_WORDS), yardsticks_table(yardsticks)]
         sections.append(Section("Against the yardsticks", rivals))
     sections += [figure.section for figure in figures.values() if figure is not None]
-    sections.append(runs_section(systems, facts, CENTER, request.command))
+    sections.append(runs_section(systems, facts, CENTER, request))
     page = Page(
         f"AW-MoE on {request.data_name}" + (" (simulated data)" if systems.simulated else ""),
         lead(
@@ -63,7 +63,7 @@ def write_report(request: ReportRequest, measurements: Measurements) -> list[Pat
             measurements,
             claims,
             missing=request.missing,
-            train_sessions=request.train_sessions,
+            origin=request.origin,
         ),
         sections,
     )
@@ -113,6 +113,7 @@ def _document(
         "settings": {
             system: next(iter(runs.values())).settings for system, runs in systems.runs.items()
         },
+        "origin": request.origin and request.origin.document(),
         "missing": list(request.missing),
         "claims": [claim.document() for claim in claims],
         "yardsticks": [claim.document() for claim in yardsticks],

@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipelines.reproduction.data_origin import DataOrigin
+
 
 @dataclasses.dataclass(frozen=True)
 class ReportRequest:
@@ -15,7 +17,7 @@ class ReportRequest:
         data_name: What the data are called.
         command: What makes it again.
         missing: Runs that were asked for and are not there.
-        train_sessions: Sessions of the train split, if they are known.
+        origin: How the data were prepared, if that is known.
     """
 
     folder: Path
@@ -23,7 +25,7 @@ class ReportRequest:
     data_name: str
     command: str
     missing: Sequence[str] = ()
-    train_sessions: int | None = None
+    origin: DataOrigin | None = None
 
     def path(self, ending: str) -> Path:
         """The file with that ending."""

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pipelines.reproduction.claims import CANNOT_TELL, DID_NOT_HOLD, HELD, JudgedClaim
+from pipelines.reproduction.data_origin import DataOrigin
 from pipelines.reproduction.measurements import Measurements
 from pipelines.reproduction.page import Block, Bullets, Text
 from pipelines.reproduction.run_words import absence_words, data_words, run_words
@@ -40,14 +41,14 @@ def lead(
     claims: Sequence[JudgedClaim],
     *,
     missing: Sequence[str],
-    train_sessions: int | None,
+    origin: DataOrigin | None,
 ) -> list[Block]:
     """What stands first: what was done, on what, and what came out."""
     systems = measurements.systems
     counts = Counter(claim.verdict for claim in claims)
     tested = sum(counts[verdict] for verdict in (HELD, DID_NOT_HOLD, CANNOT_TELL))
     facts = [
-        data_words(data_name, systems, train_sessions),
+        data_words(data_name, systems, origin),
         run_words(systems),
         f"**Claims:** of {tested} that could be tested, {counts[HELD]} held, "
         f"{counts[DID_NOT_HOLD]} did not hold, and of {counts[CANNOT_TELL]} the runs cannot tell.",

@@ -4,20 +4,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipelines.reproduction.data_origin import DataOrigin
 from pipelines.reproduction.evaluated_systems import EvaluatedSystems
 
 
-def data_words(data_name: str, systems: EvaluatedSystems, train_sessions: int | None) -> str:
+def data_words(data_name: str, systems: EvaluatedSystems, origin: DataOrigin | None) -> str:
     """What was tested on, and how much was trained on where that is known."""
     sessions = systems.sessions
-    origin = "simulated sessions" if systems.simulated else "sessions"
+    kind = "simulated sessions" if systems.simulated else "sessions"
     users = "" if sessions.users is None else f" by {len(np.unique(sessions.users)):,} users"
     tasks = f"task{'s' * (len(sessions.tasks) > 1)} " + ", ".join(f"`{t}`" for t in sessions.tasks)
     trained = ""
-    if train_sessions is not None:
-        trained = f" Models were trained on {train_sessions:,} sessions."
+    if origin is not None:
+        trained = f" Models were trained on {origin.train_sessions:,} sessions."
     return (
-        f"**Data:** {data_name}, {len(sessions):,} {origin} of the test split{users}, "
+        f"**Data:** {data_name}, {len(sessions):,} {kind} of the test split{users}, "
         f"{sessions.lengths.mean():.1f} candidates each; {tasks}.{trained}"
     )
 

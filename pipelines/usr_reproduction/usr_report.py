@@ -70,7 +70,7 @@ def write_report(request: ReportRequest, plan: Plan, *, draws: int = 2000) -> li
         Section("Table 1", [Text(TABLE_WORDS), auc_table(given, gains)]),
         *_cost_sections(costs),
         *(figure.section for figure in figures.values()),
-        runs_section(every, runs, CENTER, request.command),
+        runs_section(every, runs, CENTER, request),
     ]
     page = Page(
         f"USR on {request.data_name}" + (" (simulated data)" if every.simulated else ""),
@@ -160,6 +160,7 @@ def _document(
         "settings": {
             system: next(iter(each.values())).settings for system, each in systems.runs.items()
         },
+        "origin": request.origin and request.origin.document(),
         "missing": list(request.missing),
         "gains": [gain.document() for gain in gains],
         "verdicts": verdict_counts(gains),

@@ -78,7 +78,7 @@ def lead(
 ) -> list[Block]:
     """What stands first: what was done, on what, and what came out."""
     items = [
-        data_words(request.data_name, systems, request.train_sessions),
+        data_words(request.data_name, systems, request.origin),
         *facts_words(facts),
         run_words(systems),
         _gain_words(gains),

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from pipelines.reproduction.data_origin import DataOrigin
 from pipelines.reproduction.evaluated_sets import test_sets
 from pipelines.reproduction.evaluated_systems import read_evaluated
 from pipelines.reproduction.measurements import Measurements
@@ -20,7 +21,10 @@ POINTS = ("aw_moe_cl-negatives=1", "aw_moe_cl-negatives=8")
 
 def _reported(folder, missing=(), simulated=True):
     systems = read_evaluated(folder / "runs", "made-up", SYSTEMS)
-    request = ReportRequest(folder / "report", "aw_moe-made-up", "made-up", "make it", missing)
+    origin = DataOrigin(1234, 20, {"source": "made_up", "held_out": "items"})
+    request = ReportRequest(
+        folder / "report", "aw_moe-made-up", "made-up", "make it", missing, origin
+    )
     paths = write_report(request, Measurements(systems, test_sets(systems.sessions), draws=50))
     return {path.suffix: path.read_text(encoding="utf-8") for path in paths}
 
@@ -120,6 +124,16 @@ def test_runs_tell_settings_seeds_time_and_command(report):
     assert "`negatives=8`" in runs and "learning_rate=0.002" in runs and "keras 9.9" in runs
     assert "| DIN<br><sub>`din`</sub> | – | 1, 2 | 7 | 3.3 min, – |" in runs
     assert "\n    make it\n" in runs
+
+
+def test_it_tells_how_the_data_were_prepared(report):
+    assert "Models were trained on 1,234 sessions." in report[".md"]
+    runs = _section(report[".md"], "Runs")
+    assert "Data, of each history the newest 20 behaviors:" in runs
+    assert "\n    source=made_up  held_out=items\n" in runs
+    expected = {"source": "made_up", "held_out": "items"}
+    origin = {"train_sessions": 1234, "behaviors": 20, "source": expected}
+    assert json.loads(report[".json"])["origin"] == origin
 
 
 def test_what_is_missing_is_said(report):

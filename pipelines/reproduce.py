@@ -72,6 +72,12 @@ def _define_flags() -> None:
         "where the data have it; an empty one for none.",
     )
     flags.DEFINE_string("report", None, "Folder of the report; <out>/report by default.")
+    flags.DEFINE_string(
+        "report_name",
+        None,
+        "What the files of the report are called, for several on the same data; "
+        "<paper>-<data folder> by default.",
+    )
     flags.DEFINE_bool("report_only", False, "Whether to report on what is there without training.")
 
 
@@ -113,6 +119,7 @@ def _plan(paper: "Paper") -> "Plan":
                     f"Received: --{name}={FLAGS[name].value}"
                 )
     paper.check_parts(FLAGS.parts or ())
+    _check_report_name(FLAGS.report_name)
     return Plan(
         data=Path(FLAGS.data),
         out=Path(FLAGS.out),
@@ -125,6 +132,14 @@ def _plan(paper: "Paper") -> "Plan":
         long_tail=FLAGS.long_tail,
         second_long_tail=FLAGS.second_long_tail,
     )
+
+
+def _check_report_name(name: str | None) -> None:
+    if name is not None and (not name or Path(name).name != name):
+        raise ValueError(
+            "`--report_name` must be a file's name without ending or folder; `--report` takes the "
+            f"folder. Received: --report_name={name}"
+        )
 
 
 def _check_data(folder: Path) -> None:
@@ -176,7 +191,7 @@ def _report(
     with console.status("writing the report"):
         request = ReportRequest(
             folder=Path(FLAGS.report or plan.out / "report"),
-            name=f"{paper.name}-{data_name}",
+            name=FLAGS.report_name or f"{paper.name}-{data_name}",
             data_name=data_name,
             command=_command(plan),
             missing=[run.name for run in missing],
@@ -192,8 +207,9 @@ def _command(plan: "Plan") -> str:
     data = Path("data") / plan.data.name if plan.data.is_absolute() else plan.data
     command = f"make reproduce PAPER={FLAGS.paper} DATA={data}"
     command += "" if plan.out.is_absolute() else f" OUT={plan.out}"
-    names = ("parts", "seeds", "sweep_seeds", "preset", "max_steps", "long_tail")
-    changed = [name for name in (*names, "second_long_tail") if not FLAGS[name].using_default_value]
+    names = ["parts", "seeds", "sweep_seeds", "preset", "max_steps", "long_tail"]
+    names += ["second_long_tail", "report_name"]
+    changed = [name for name in names if not FLAGS[name].using_default_value]
     given = [
         f"--{name}={','.join(value) if isinstance(value, list) else value}"
         for name in changed

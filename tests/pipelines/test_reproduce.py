@@ -80,6 +80,16 @@ def test_a_report_needs_neither_training_nor_data(run, faked):
     assert str(faked) not in text
 
 
+def test_reports_on_the_same_data_can_have_names(run, faked):
+    code, out, err = run("--report_only", "--report_name=aw_moe-data-longer")
+    assert code == 0, err
+    paths = sorted((faked / "out/report").iterdir())
+    assert {path.stem for path in paths} == {"aw_moe-data-longer"}
+    text = next(path for path in paths if path.suffix == ".md").read_text(encoding="utf-8")
+    assert text.startswith("# AW-MoE on data") and f"report: {paths[0]}" in out
+    assert "ARGS='--report_name=aw_moe-data-longer'" in text
+
+
 def test_a_failed_run_is_told_and_the_report_is_written_all_the_same(run, faked, monkeypatch):
     broken = dataclasses.replace(SYSTEMS["gbdt"], program="no_such_program")
     _choose(monkeypatch, SYSTEMS["dnn"], broken)
@@ -110,6 +120,8 @@ def test_where_all_runs_fail_that_is_the_error(run, tmp_path, monkeypatch):
         ([], "data"),
         (["--parts=table1"], "Received: table1."),
         (["--paper=usr", "--long_tail=3"], "`--long_tail` must be left out with --paper=usr"),
+        (["--report_name=some/where"], "`--report_name` must be a file's name without"),
+        (["--report_name="], "`--report_name` must be a file's name without"),
         (["--set=epoch=3"], "There is no setting `epoch`. Did you mean `epochs`"),
         (["--report_only", "--long_tail=0", "--second_long_tail=age=50"], "must be a segment of"),
     ],

@@ -27,11 +27,11 @@ class DataOrigin:
 
 def data_origin(folder: Path) -> DataOrigin | None:
     """Reads it from prepared data; `None` where there are none, as a report can do without."""
-    from ranking.features.prepared_data import MANIFEST_FILE, read_prepared
+    from ranking.features.prepared_data import find_prepared
 
-    if not (folder / MANIFEST_FILE).is_file():
+    prepared = find_prepared(folder)
+    if prepared is None:
         return None
-    prepared = read_prepared(folder)
     return DataOrigin(
         train_sessions=prepared.manifest.splits["train"].sessions,
         behaviors=prepared.spec.behaviors_max_length,

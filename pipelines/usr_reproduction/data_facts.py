@@ -31,11 +31,12 @@ class DataFacts:
 
 def data_facts(folder: Path) -> DataFacts | None:
     """Reads the facts of prepared data; `None` where the folder is not there."""
-    from ranking.features.prepared_data import MANIFEST_FILE, read_prepared
+    from ranking.features.prepared_data import find_prepared
 
-    if not (folder / MANIFEST_FILE).is_file():
+    prepared = find_prepared(folder)
+    if prepared is None:
         return None
-    manifest = read_prepared(folder).manifest
+    manifest = prepared.manifest
     train = manifest.splits["train"]
     options = {name: float(manifest.source[name]) for name in _OPTIONS if name in manifest.source}
     source = str(manifest.source.get("source", "unknown"))

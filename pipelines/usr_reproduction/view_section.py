@@ -72,14 +72,17 @@ def variance_section(systems: EvaluatedSystems, path: Path) -> Figure | None:
 
 def _samples(systems: EvaluatedSystems, data: Path) -> dict[str, ViewSample]:
     """What the first run of each system shows, of those whose weights are there."""
-    from ranking.features.prepared_data import MANIFEST_FILE, read_prepared
+    from ranking.features.prepared_data import find_prepared
 
-    samples = {}
+    samples: dict[str, ViewSample] = {}
+    prepared = find_prepared(data)
+    if prepared is None:
+        return samples
     for system, title in SHOWN.items():
         runs = systems.runs.get(system)
         folder = next(iter(runs.values())).folder if runs else None
-        if folder and (folder / "checkpoints").is_dir() and (data / MANIFEST_FILE).is_file():
-            samples[title] = view_sample(folder, read_prepared(data))
+        if folder and (folder / "checkpoints").is_dir():
+            samples[title] = view_sample(folder, prepared)
     return samples
 
 

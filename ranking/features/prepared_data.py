@@ -141,6 +141,15 @@ def _again(folder: Path) -> str:
     return f"Copy the folder again, or make it again: python -m pipelines.prepare --data={folder}."
 
 
+def find_prepared(folder: str | Path) -> PreparedData | None:
+    """Maps a folder to its prepared data, or to `None` where it holds none.
+
+    For reports, which can do without the data of runs made elsewhere. A folder that is prepared and
+    broken raises as `read_prepared` does.
+    """
+    return read_prepared(folder) if (Path(folder) / MANIFEST_FILE).is_file() else None
+
+
 def _read_manifest(path: Path) -> Manifest:
     try:
         return Manifest.from_json(path.read_text(encoding="utf-8"))

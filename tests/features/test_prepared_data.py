@@ -7,7 +7,7 @@ import pytest
 
 from ranking.features.manifest import Manifest
 from ranking.features.preparation import prepare
-from ranking.features.prepared_data import PreparedDataError, read_prepared
+from ranking.features.prepared_data import PreparedDataError, find_prepared, read_prepared
 from ranking.features.record_reader import read_shard
 from ranking.features.validation import RecordError
 from ranking.features.verification import verify_prepared
@@ -38,6 +38,15 @@ def test_a_moved_folder_reads_as_before(original: Path, folder: Path) -> None:
     assert moved.files("train") == (folder / "small-train.tfrecord-00000-of-00002", _shard(folder))
     assert moved.vocabulary_folder == folder / "vocabularies"
     verify_prepared(moved)
+
+
+def test_only_a_folder_without_a_manifest_is_not_found(folder: Path, tmp_path: Path) -> None:
+    assert find_prepared(tmp_path / "nowhere") is None
+    assert find_prepared(tmp_path) is None
+    assert find_prepared(folder) == read_prepared(folder)
+    (folder / "feature_spec.json").unlink()
+    with pytest.raises(PreparedDataError, match=r"it has no feature_spec\.json"):
+        find_prepared(folder)
 
 
 def test_a_manifest_survives_its_json(original: Path) -> None:

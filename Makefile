@@ -22,7 +22,7 @@ RUFF_RULES := E,F,I,B,UP,S101,D100,D101,D103,D104,D419,T20,RUF100,C4,PIE
 RUFF := $(VENV)/bin/ruff
 CODE := ranking pipelines tools tests setup.py
 
-.PHONY: help train prepare evaluate compare reproduce export serve bench bench-serving smoke test test-beam lint format clean
+.PHONY: help train prepare settings evaluate compare reproduce export serve bench bench-serving smoke test test-beam lint format clean
 
 help: ## Show this help.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | \
@@ -67,6 +67,9 @@ train: $(VENV)/.installed$(if $(filter tfrs_%,$(MODEL)),-tfrs) ## Train, evaluat
 prepare: $(VENV)/.installed ## Turn the files of SOURCE at INPUT into records in DATA.
 	@$(PY) -m pipelines.prepare --source=$(SOURCE) --spec=$(SPEC) --input='$(INPUT)' --data=$(DATA) $(ARGS)
 
+settings: $(VENV)/.installed ## List the models, or what --set takes for MODEL=...
+	@$(PY) -m pipelines.settings $(if $(filter file,$(origin MODEL)),,--model=$(MODEL)) $(ARGS)
+
 evaluate: $(VENV)/.installed ## Evaluate the run folder RUN.
 	@$(PY) -m pipelines.evaluate --run=$(RUN) $(ARGS)
 
@@ -105,7 +108,7 @@ smoke: $(VENV)/.installed ## The whole way on tiny data with two logical CPU dev
 
 # Tests of a file stay together: what they share is made once.
 test: $(VENV)/.installed-dev ## Run all tests, doctests included, in as many processes as there are cores.
-	@$(PY) -m pytest tests ranking --doctest-modules --numprocesses=$(TEST_PROCESSES) --dist=loadfile $(ARGS)
+	@$(PY) -m pytest tests ranking pipelines tools --doctest-modules --doctest-ignore-import-errors --numprocesses=$(TEST_PROCESSES) --dist=loadfile $(ARGS)
 
 test-beam: ## Run the tests of preparation on Apache Beam, in an environment of its own.
 	@test -x $(VENV)-beam/bin/python || $(PYTHON) -m venv $(VENV)-beam

@@ -122,23 +122,27 @@ def _unknown(name: str, names: Mapping[str, tuple[str, ...]]) -> SettingsError:
 
 def _parse(name: str, text: str, annotation: Any) -> Any:
     """The text as a value of the annotated type."""
-    optional = False
-    if typing.get_origin(annotation) in (Union, types.UnionType):
-        members = typing.get_args(annotation)
-        optional = type(None) in members
-        kinds = [member for member in members if member is not type(None)]
-        annotation = kinds[0] if len(kinds) == 1 else annotation
+    annotation, optional = _kind(annotation)
     if optional and text.lower() == "none":
         return None
     try:
         return _parse_kind(text, annotation)
     except ValueError:
-        allowed = _allowed(annotation) + (", or none" if optional else "")
+        allowed = allowed_values(annotation | None if optional else annotation)
         choices = list(map(str, typing.get_args(annotation)))
         hint = f" {did_you_mean(text, choices)}" if near_names(text, choices) else ""
         raise SettingsError(
             f"The setting `{name}` must be {allowed}. Received: {name}={text}.{hint}"
         ) from None
+
+
+def _kind(annotation: Any) -> tuple[Any, bool]:
+    """Maps an annotation to the one without `None`, and whether it had it."""
+    if typing.get_origin(annotation) not in (Union, types.UnionType):
+        return annotation, False
+    members = typing.get_args(annotation)
+    kinds = [member for member in members if member is not type(None)]
+    return kinds[0] if len(kinds) == 1 else annotation, len(kinds) < len(members)
 
 
 def _parse_kind(text: str, annotation: Any) -> Any:
@@ -181,6 +185,17 @@ def _parse_float(text: str) -> float:
     if not math.isfinite(value) or "_" in text:
         raise ValueError(text)
     return value
+
+
+def allowed_values(annotation: Any) -> str:
+    """Maps a setting's annotation to what it takes, in words.
+
+    Example:
+        >>> allowed_values(tuple[int, ...] | None)
+        'whole numbers separated by commas, or none'
+    """
+    annotation, optional = _kind(annotation)
+    return _allowed(annotation) + (", or none" if optional else "")
 
 
 def _allowed(annotation: Any) -> str:

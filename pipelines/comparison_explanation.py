@@ -31,7 +31,8 @@ def explanation(report: ComparisonReport) -> list[str]:
         "p: two-sided, of pairs, by the same chance as the interval; the segments of a table are "
         "corrected together (Holm). It gives the verdict, at 5 %. p unpaired: the AW-MoE paper's "
         "test, which forgets that both ranked the same sessions.",
-        "Could show: the smallest true gain that 80 % of such samples would have shown. Cannot "
+        "Could show: the smallest true gain that 80 % of such samples would have shown "
+        "in one segment alone, before correction. Cannot "
         "tell: there may be no gain, or one too small for this sample. No difference: every "
         "session has the same value in both.",
         *_warnings(report),

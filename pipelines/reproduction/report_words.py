@@ -14,7 +14,8 @@ CLAIMS_WORDS = (
     "brackets is the 95 % interval of the gain, over users and, where there are several, seeds; "
     "below it that of redrawing users alone. p-values are two-sided and corrected over all claims "
     "of this table (Holm); *alone* is before that. *Could have shown* is the smallest true "
-    "difference that 80 % of such tests would have found. A claim **held** where the corrected p "
+    "difference that 80 % of such tests would have found *alone*; corrected, it takes up to a "
+    "third more. A claim **held** where the corrected p "
     "is below 5 % and the gain is above zero, and **did not hold** where it is below zero; "
     "everything else is **cannot tell**, and so is what was trained with one seed."
 )

@@ -15,7 +15,6 @@ from ranking.metrics.significance import (
     paired_t_test,
     smallest_detectable,
     t_interval,
-    t_p_value,
     unpaired_z_test,
 )
 from ranking.metrics.user_clusters import user_codes, user_count
@@ -41,8 +40,8 @@ class Comparison:
         low: Lower end of the 95 % interval of the gain.
         high: Its upper end. The interval belongs to `p_value`: it excludes 0 where that is < 5 %.
         p_value: Two-sided, from the gain and its standard error over users and seeds (`gain_error`)
-            by the t distribution. With one seed each and one session per user it is the paired
-            t-test.
+            by the t distribution, and at least 2^(1 - users). With one seed each and one session
+            per user it is the paired t-test.
         p_value_holm: Corrected for the family that `holm` was given; `p_value` before.
         p_value_sessions: The paired t-test that takes every session for a user of its own and has
             no part for seeds.
@@ -112,10 +111,10 @@ def compare_systems(
         ValueError: If a system has no seed, or the shapes are not one `[S]`.
 
     Example:
-    >>> base, other = np.array([0.5, 0.6, 0.7, 0.4]), np.array([0.6, 0.8, 0.8, 0.6])
-    >>> found = compare_systems([base], [other], ["ada", "bob", "cem", "dan"])
+    >>> base = np.array([0.5, 0.6, 0.7, 0.4, 0.5, 0.6])
+    >>> found = compare_systems([base], [base + [0.1, 0.2, 0.1, 0.2, 0.1, 0.2]], list("abcdef"))
     >>> round(found.gain, 3), round(found.low, 3), round(found.high, 3), found.verdict
-    (0.15, 0.058, 0.242, 'better')
+    (0.15, 0.093, 0.207, 'better')
     """
     before, after = _stacked(base, "base"), _stacked(other, "other")
     if before.shape[1] != after.shape[1]:
@@ -137,10 +136,10 @@ def holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
     """Maps the comparisons of one family to the same with corrected p-values and their verdicts.
 
     Example:
-    >>> values = np.array([0.5, 0.6, 0.7, 0.4])
-    >>> one = compare_systems([values], [values + [0.1, 0.2, 0.1, 0.2]], None)
+    >>> values = np.array([0.5, 0.6, 0.7, 0.4, 0.5, 0.6, 0.7])
+    >>> one = compare_systems([values], [values + [0.1, 0.2, 0.1, 0.2, 0.1, 0.2, 0.1]], None)
     >>> round(one.p_value_holm, 4), [round(each.p_value_holm, 4) for each in holm([one] * 3)]
-    (0.0138, [0.0415, 0.0415, 0.0415])
+    (0.0156, [0.0469, 0.0469, 0.0469])
     """
     corrected = holm_correction([comparison.p_value for comparison in comparisons])
     return [
@@ -167,7 +166,7 @@ def _compared(
     low, high = t_interval(gain, error.error, error.freedom)
     redrawn = bootstrap_means(gains, codes, draws=draws, seed=seed)
     bootstrap_low, bootstrap_high = percentile_interval(redrawn)
-    p_value = t_p_value(gain, error.error, error.freedom)
+    p_value = error.p_value(gain, user_count(codes))
     return _judged(
         Comparison(
             gain=gain,

@@ -8,10 +8,16 @@ import numpy.typing as npt
 
 from ranking.metrics.bootstrap import percentile_interval
 from ranking.metrics.comparison import CANNOT_TELL, NO_DIFFERENCE, Comparison, holm
-from ranking.metrics.gain_error import GainError, joined_error, seed_variance
+from ranking.metrics.gain_error import (
+    LEAST_USERS,
+    GainError,
+    VariancePart,
+    joined_error,
+    seed_variance,
+)
 from ranking.metrics.redrawn_auc import RedrawnAuc
 from ranking.metrics.seed_spread import seed_spread
-from ranking.metrics.significance import smallest_detectable, t_interval, t_p_value
+from ranking.metrics.significance import smallest_detectable, t_interval
 
 Array = npt.NDArray[np.float64]
 
@@ -52,7 +58,7 @@ def compare_pooled_auc(
     error = GainError(0.0, math.inf) if is_equal else _error(before, after, gain, drawn, users)
     low, high = t_interval(gain, error.error, error.freedom)
     redrawn = percentile_interval(drawn) if len(drawn) else (math.nan, math.nan)
-    p_value = t_p_value(gain, error.error, error.freedom)
+    p_value = error.p_value(gain, users)
     comparison = Comparison(
         gain=gain,
         low=low,
@@ -76,13 +82,14 @@ def compare_pooled_auc(
 
 def _error(before: Array, after: Array, gain: float, drawn: Array, users: int) -> GainError:
     """The error of a gain whose draws are `drawn`, from both systems `[seeds, 1 + M]`."""
-    if math.isnan(gain) or len(drawn) < 2 or users < 2:
+    if math.isnan(gain) or len(drawn) < 2 or users < LEAST_USERS:
         return GainError(math.nan, math.nan)
-    parts = [(float(drawn.var(ddof=1)), users - 1)]
+    by_users = float(drawn.var(ddof=1))
+    parts = [VariancePart(by_users, by_users, users - 1)]
     for system in (before, after):
         draws = system[:, 1:]
-        by_users = np.nanvar(draws - draws.mean(axis=0), axis=1, ddof=1)
-        parts.append((seed_variance(system[:, 0], by_users.tolist()), len(system) - 1))
+        by_seed = np.nanvar(draws - draws.mean(axis=0), axis=1, ddof=1)
+        parts.append(seed_variance(system[:, 0], by_seed.tolist()))
     return joined_error(parts)
 
 

@@ -75,11 +75,12 @@ def test_verdicts_follow_the_corrected_p_value():
 
 
 def test_a_sure_difference_of_all_sessions():
-    found = compare_systems([np.zeros(5)], [np.full(5, 0.5)], None, draws=50)
-    assert (found.p_value, found.low, found.high, found.verdict) == (0, 0.5, 0.5, "better")
+    found = compare_systems([np.zeros(7)], [np.full(7, 0.5)], None, draws=50)
+    assert (found.p_value, found.low, found.high, found.verdict) == (1 / 64, 0.5, 0.5, "better")
+    assert {each.verdict for each in holm([found] * 4)} == {"cannot tell"}
 
 
-@pytest.mark.parametrize("sessions", [0, 1])
+@pytest.mark.parametrize("sessions", [0, 1, 2, 5])
 @pytest.mark.filterwarnings("error")
 def test_too_few_sessions_tell_nothing(sessions):
     values = np.full(7, math.nan)

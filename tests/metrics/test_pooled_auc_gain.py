@@ -43,13 +43,17 @@ def test_parts_are_joined_by_hand():
     found = _compare(base, other)
     draws = [np.mean([each.draws for each in system], axis=0) for system in (base, other)]
     parts = [((draws[1] - draws[0]).var(ddof=1), USERS - 1)]
+    estimates = [parts[0][0]]
     for system, mean in zip((base, other), draws, strict=True):
         seeds = len(system)
         by_users = sum((each.draws - mean).var(ddof=1) for each in system)
-        spread = np.var([each.value for each in system], ddof=1) - by_users / (seeds - 1)
-        parts.append((max(0.0, spread / seeds), seeds - 1))
+        observed = np.var([each.value for each in system], ddof=1)
+        parts.append(((observed - by_users / (seeds - 1)) / seeds, seeds - 1))
+        estimates.append(observed / seeds)
+    assert min(part for part, _ in parts) > 0
     variance = sum(part for part, _ in parts)
-    freedom = variance**2 / sum(part**2 / free for part, free in parts)
+    uncertainty = sum(each**2 / part[1] for each, part in zip(estimates, parts, strict=True))
+    freedom = variance**2 / uncertainty
     gain = np.mean([each.value for each in other]) - np.mean([each.value for each in base])
     assert found.gain == pytest.approx(gain)
     assert (found.low, found.high) == pytest.approx(t_interval(gain, math.sqrt(variance), freedom))

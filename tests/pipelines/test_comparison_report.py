@@ -62,7 +62,8 @@ def test_every_metric_of_every_other_system_is_compared(report, system, runs, ta
     found = _row(report, system, task, metric)
     assert (found.gain, found.p_value) == (expected.gain, expected.p_value)
     assert (found.users, found.sessions, found.left_out) == (70, SESSIONS - 3, 3)
-    assert found.verdict == {"aw_moe": "better", "dnn": found.verdict}[system]
+    assert found.verdict == expected.verdict
+    assert found.verdict == "better" or (system, metric) != ("aw_moe", "session_auc")
     assert found.p_value_holm == found.p_value
 
 

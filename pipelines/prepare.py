@@ -50,13 +50,16 @@ FLAGS = flags.FLAGS
 
 
 def _define_flags() -> None:
-    sources = "; ".join(f"{name}: {entry.summary}" for name, entry in SOURCES.items())
-    flags.DEFINE_string("source", None, f"Where sessions come from. {sources}.", required=True)
+    summaries = "".join(f"\n- {name}: {entry.summary}" for name, entry in SOURCES.items())
+    inputs = "".join(f"\n- {name}: {entry.input}" for name, entry in SOURCES.items() if entry.input)
+    flags.DEFINE_string("source", None, f"Where sessions come from:{summaries}", required=True)
     flags.DEFINE_string("spec", None, "Feature spec, a YAML or JSON file.", required=True)
-    flags.DEFINE_string("input", "", "File or folder that the source reads.")
+    flags.DEFINE_string("input", "", f"File or folder that the source reads:{inputs}")
     flags.DEFINE_string("data", None, "Folder of prepared data to make.", required=True)
     flags.DEFINE_multi_string(
-        "option", [], "An option of the source, such as train_sessions=500. Repeatable."
+        "option",
+        [],
+        f"An option of the source, such as train_sessions=500. Repeatable.{_options_help()}",
     )
     flags.DEFINE_integer("seed", 0, "Seeds the source and the order of sessions.", lower_bound=0)
     flags.DEFINE_integer("shards", 4, "Files per split.", lower_bound=1)
@@ -83,6 +86,13 @@ def _define_flags() -> None:
         upper_bound=1.0,
     )
     flags.DEFINE_bool("overwrite", False, "Whether to replace prepared data that is there already.")
+
+
+def _options_help() -> str:
+    return "".join(
+        f"\n\n{name}:" + "".join(f"\n- {option}: {text}" for option, text in entry.options.items())
+        for name, entry in SOURCES.items()
+    )
 
 
 def main() -> None:

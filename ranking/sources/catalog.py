@@ -18,11 +18,13 @@ class SourceEntry:
     Attributes:
         open: Maps (spec, input, options, seed) to the source.
         summary: What it reads, in one line.
+        input: What its input is, for people; empty where it reads nothing.
         options: What each option does, by name.
     """
 
     open: OpenFunction
     summary: str
+    input: str
     options: Mapping[str, str]
 
 
@@ -103,6 +105,7 @@ SOURCES: Mapping[str, SourceEntry] = {
     "simulator": SourceEntry(
         open=_open_simulator,
         summary="made-up search and recommendation sessions of an online shop",
+        input="",
         options={
             "train_sessions": "number of train sessions",
             "validation_sessions": "number of validation sessions",
@@ -123,6 +126,8 @@ SOURCES: Mapping[str, SourceEntry] = {
     "parquet": SourceEntry(
         open=_open_parquet,
         summary="your own Parquet tables, one session or one impression per row",
+        input="a folder with a subfolder or a .parquet file for each of train, validation and test "
+        "(train at least); or one file or folder, which the option split splits",
         options={
             "layout": "sessions: one nested row per session; impressions: one row per impression, "
             "the rows of a session together",
@@ -136,6 +141,7 @@ SOURCES: Mapping[str, SourceEntry] = {
     "user_sequences": SourceEntry(
         open=_open_user_sequences,
         summary="items in time order, one user per line, beside a JSON file of item attributes",
+        input="<name>.txt, with <name>_item2attributes.json beside it, or their folder",
         options={
             "name": "which set to read where the input is a folder, for example Beauty",
             "held_out": "what train does not see. users: all of some users (the AW-MoE paper); "
@@ -156,6 +162,7 @@ SOURCES: Mapping[str, SourceEntry] = {
     "amazon_search": SourceEntry(
         open=_open_amazon_search,
         summary="purchases with published queries; which of them are searches, a hash decides",
+        input="a folder with query_text.txt.gz and train.qrels.gz, perhaps test.qrels.gz",
         options={
             "test_share": "share of the users that become test",
             "validation_share": "share of the users that become validation",
@@ -171,6 +178,7 @@ SOURCES: Mapping[str, SourceEntry] = {
     "kuaisar": SourceEntry(
         open=_open_kuaisar,
         summary="the CSV files of KuaiSAR: search and recommendation of one app, with clicks",
+        input="a folder with rec_inter.csv, src_inter.csv, user_features.csv and item_features.csv",
         options={
             "validation_days": "times 24 hours before test that are validation",
             "test_days": "times 24 hours at the end that are test",

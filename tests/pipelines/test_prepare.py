@@ -12,6 +12,7 @@ from rich.console import Console
 from pipelines import prepare as program
 from pipelines.preparation_progress import PreparationProgress
 from ranking.features.prepared_data import read_prepared
+from ranking.sources.catalog import SOURCES
 from tests.helpers.one_error import assert_one_error
 from tests.helpers.run_main import program_runner
 from tests.helpers.small_spec import small_sessions, small_spec
@@ -238,6 +239,10 @@ def test_help_shows_examples_without_starting_tensorflow() -> None:
     result = _run("--help")
     assert "python -m pipelines.prepare --source=simulator" in result.stdout
     assert "--[no]overwrite" in result.stdout
+    told = " ".join(result.stdout.split())
+    for entry in SOURCES.values():
+        assert entry.summary in told and entry.input in told
+        assert all(f"- {option}: {text}" in told for option, text in entry.options.items())
     assert result.stderr == ""
     check = "import sys, pipelines.prepare; print('tensorflow' in sys.modules)"
     command = [sys.executable, "-c", check]

@@ -40,6 +40,10 @@ def test_every_source_has_a_summary_and_every_option_a_help_text():
         assert entry.summary and all(entry.options.values())
 
 
+def test_every_source_that_reads_says_what():
+    assert [name for name, entry in SOURCES.items() if not entry.input] == ["simulator"]
+
+
 @pytest.mark.parametrize(
     ("source", "modules"),
     [

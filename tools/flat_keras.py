@@ -63,7 +63,7 @@ def flat_aw_moe(spec: FeatureSpec, settings: AwMoeSettings) -> keras.Model:
     experts = [_unit(f"expert_{k}", sizes, 1)(impressions) for k in range(settings.experts)]
 
     pairs = _pairs(hidden("gate_item")(behaviors), hidden("gate_query")(query))
-    counts = _unit("gate_activation", settings.gate_hidden_sizes, 1)(pairs) * mask
+    counts = _unit("gate_activation", settings.activation_hidden_sizes, 1)(pairs) * mask
     spoken = _unit("gate", settings.gate_hidden_sizes, settings.experts)(pairs)
     gate = _Bias(name="gate_bias")(_weighted_sum(counts, spoken))
     logits = ops.sum(gate * layers.Concatenate(name="experts")(experts), axis=-1)

@@ -95,7 +95,7 @@ def necessary_operations(sizes: AwMoeSizes) -> int:
         sizes.behaviors * 2 * _stack(sizes.behavior, (sizes.hidden,))  # of input and gate network
         + 2 * _stack(sizes.query, (sizes.hidden,))
         + _stack(sizes.session_others, (sizes.hidden,))
-        + _unit(sizes, sizes.gate, 1, contexts=1)
+        + _unit(sizes, sizes.activation, 1, contexts=1)
         + _unit(sizes, sizes.gate, sizes.experts, contexts=1)
         + 2 * sizes.behaviors * sizes.experts
         + _unit(sizes, sizes.activation, 1, contexts=sizes.candidates)
@@ -122,7 +122,7 @@ def formula_operations(sizes: AwMoeSizes, *, is_flat: bool) -> int:
     gate = (
         sizes.behaviors * _stack(sizes.behavior, hidden)
         + _stack(sizes.query, hidden)
-        + sizes.behaviors * _stack(4 * sizes.hidden, (*sizes.gate, 1))
+        + sizes.behaviors * _stack(4 * sizes.hidden, (*sizes.activation, 1))
         + sizes.behaviors * _stack(4 * sizes.hidden, (*sizes.gate, sizes.experts))
         + 2 * sizes.behaviors * sizes.experts
     )

@@ -36,7 +36,9 @@ class AttentionWeightedGate(keras.layers.Layer):
 
     Args:
         num_experts: Number of experts K.
-        hidden_sizes: Sizes of the hidden layers of each unit. The units share no weights.
+        hidden_sizes: Sizes of the hidden layers of the gate unit.
+        activation_hidden_sizes: The same of the activation unit, which shares no weights with it;
+            by default `hidden_sizes`.
         attention_normalization: `"none"` takes the activation unit's scores as they are, so who
             did more gets larger gates; `"softmax"` makes them sum to one over the behaviors.
         attention_scale: `"none"`, or `"sqrt_length"` to divide raw scores by the square root of
@@ -83,6 +85,7 @@ class AttentionWeightedGate(keras.layers.Layer):
         num_experts: int,
         *,
         hidden_sizes: Sequence[int] = (64, 32),
+        activation_hidden_sizes: Sequence[int] | None = None,
         attention_normalization: str = "none",
         attention_scale: str = "none",
         gate_normalization: str = "none",
@@ -97,15 +100,20 @@ class AttentionWeightedGate(keras.layers.Layer):
         check_choice("gate_normalization", gate_normalization, _GATE_NORMALIZATIONS)
         self.num_experts = num_experts
         self.hidden_sizes = tuple(hidden_sizes)
+        other_sizes = hidden_sizes if activation_hidden_sizes is None else activation_hidden_sizes
+        self.activation_hidden_sizes = tuple(other_sizes)
         self.attention_normalization = attention_normalization
         self.attention_scale = attention_scale
         self.gate_normalization = gate_normalization
         self.use_bias = use_bias
-        self.gate_unit = self._unit("gate_unit", num_experts, 1.0) if gate_unit else None
-        self.activation_unit = (
-            self._unit("activation_unit", 1, ACTIVATION_UNIT_SCALE) if activation_unit else None
-        )
-        if not gate_unit:
+        self.gate_unit = self.activation_unit = None
+        if activation_unit:
+            self.activation_unit = self._unit(
+                "activation_unit", 1, self.activation_hidden_sizes, ACTIVATION_UNIT_SCALE
+            )
+        if gate_unit:
+            self.gate_unit = self._unit("gate_unit", num_experts, self.hidden_sizes, 1.0)
+        else:
             self.pooled_to_gate = keras.layers.Dense(
                 num_experts, use_bias=False, dtype=self.dtype_policy, name="pooled_to_gate"
             )
@@ -154,6 +162,7 @@ class AttentionWeightedGate(keras.layers.Layer):
             **super().get_config(),
             "num_experts": self.num_experts,
             "hidden_sizes": self.hidden_sizes,
+            "activation_hidden_sizes": self.activation_hidden_sizes,
             "attention_normalization": self.attention_normalization,
             "attention_scale": self.attention_scale,
             "gate_normalization": self.gate_normalization,
@@ -162,10 +171,10 @@ class AttentionWeightedGate(keras.layers.Layer):
             "use_bias": self.use_bias,
         }
 
-    def _unit(self, name: str, output_size: int, scale: float) -> PairUnit:
+    def _unit(self, name: str, output_size: int, sizes: Sequence[int], scale: float) -> PairUnit:
         return PairUnit(
             output_size,
-            hidden_sizes=self.hidden_sizes,
+            hidden_sizes=sizes,
             output_initializer_scale=scale,
             dtype=self.dtype_policy,
             name=name,

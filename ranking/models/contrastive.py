@@ -38,6 +38,7 @@ class ContrastiveSettings(ExpertSettings):
         mask_negatives: Whether those come from the other view too.
         negative_exclusion: Whose gates are no negatives of a session: the `session`'s own, all of
             its `user`'s, or `none` but the very same gate; `auto` is user where the spec names one.
+            A session whose user is not known is that user's only one.
         positive_in_denominator: Whether the positive is among what it is compared with.
         contrastive_stop_gradient: Which gates the term leaves as they are: `none`, those of the
             `original` behaviors, or those of the other view, `masked` for short.

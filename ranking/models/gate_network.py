@@ -31,7 +31,8 @@ class GateSettings(RegularizerSettings):
     Attributes:
         gate_context: What the gate compares behaviors with: the `query`, which makes one gate per
             session, or the `target` item; `auto` takes the query where the spec has one.
-        gate_hidden_sizes: Hidden widths of the gate unit and the gate's activation unit.
+        gate_hidden_sizes: Hidden widths of the gate unit. The gate's activation unit has those of
+            the other one, `activation_hidden_sizes`.
         gate_normalization: `softmax` makes the gates of a session add up to 1.
         gate_bias: Whether a learned gate is added, which is all the gate of an empty history.
         gate_unit: Whether every behavior speaks for experts of its own; without it one map does so
@@ -156,6 +157,7 @@ def _gate_layer(settings: GateSettings) -> AttentionWeightedGate:
     return AttentionWeightedGate(
         settings.experts,
         hidden_sizes=settings.gate_hidden_sizes,
+        activation_hidden_sizes=settings.activation_hidden_sizes,
         attention_normalization=settings.attention_normalization,
         attention_scale=settings.attention_scale,
         gate_normalization="none" if is_sparse else settings.gate_normalization,

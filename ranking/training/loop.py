@@ -74,7 +74,7 @@ class TrainingLoop:
         batch = dict(batch)
         key = self.networks.owner_key
         rows = tf.range(tf.shape(batch["candidates_length"])[0], dtype=tf.int64)
-        batch[OWNER] = rows if key is None else _hash(batch[key])
+        batch[OWNER] = rows if key is None else _owners(batch[key], rows)
         labels = [f"labels_{task}" for task in self.networks.tasks]
         keys = {tensor.name for tensor in self.networks.training.inputs}
         keys.update(labels, self.networks.label_keys, ("candidates_length", "behaviors_length"))
@@ -125,6 +125,10 @@ class TrainingLoop:
         return values
 
 
-def _hash(values: tf.Tensor) -> tf.Tensor:
-    text = values if values.dtype == tf.string else tf.strings.as_string(values)
-    return tf.strings.to_hash_bucket_fast(text, 2**62)
+def _owners(users: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """Who each session belongs to: its user, or itself where that is not known (empty text, 0)."""
+    is_text = users.dtype == tf.string
+    text = users if is_text else tf.strings.as_string(users)
+    is_unknown = tf.equal(users, tf.constant("" if is_text else 0, users.dtype))
+    # -1 is what belongs to nobody: padding.
+    return tf.where(is_unknown, -2 - rows, tf.strings.to_hash_bucket_fast(text, 2**62))

@@ -24,6 +24,7 @@ OPTIONS = pytest.mark.parametrize(
         {"activation_unit": False},
         {"gate_unit": False, "activation_unit": False, "use_bias": True},
         {"activation_unit": False, "attention_normalization": "softmax"},
+        {"activation_hidden_sizes": (7,)},
     ],
     ids=lambda options: "-".join(f"{name}={value}" for name, value in options.items()) or "paper",
 )
@@ -50,8 +51,20 @@ def oracle(layer, options, session):
     )
 
 
+def test_each_unit_has_its_own_sizes_and_both_have_the_same_by_default():
+    layer = make_layer(activation_hidden_sizes=(7, 3))
+    assert layer.gate_unit.hidden_sizes == (13, 17)
+    assert layer.activation_unit.hidden_sizes == (7, 3)
+    assert make_layer().activation_unit.hidden_sizes == (13, 17)
+
+
 @pytest.mark.parametrize(
-    "options", [{}, {"gate_unit": False, "gate_normalization": "softmax", "use_bias": True}]
+    "options",
+    [
+        {},
+        {"activation_hidden_sizes": (7,)},
+        {"gate_unit": False, "gate_normalization": "softmax", "use_bias": True},
+    ],
 )
 def test_layer_contract(options):
     arguments = {"num_experts": K, "hidden_sizes": (13, 17), **options}
@@ -158,6 +171,7 @@ def test_checkpoint_holds_every_weight(tmp_path):
     [
         ({"num_experts": 0}, r"`num_experts` must be.*=0"),
         ({"hidden_sizes": (0,)}, r"`hidden_sizes` must hold.*\(0,\)"),
+        ({"activation_hidden_sizes": (0,)}, r"`hidden_sizes` must hold.*\(0,\)"),
         ({"attention_normalization": "sum"}, r"`attention_normalization` must be one of .*'sum'"),
         ({"attention_scale": "length"}, r"`attention_scale` must be one of .*'length'"),
         ({"gate_normalization": "sum"}, r"`gate_normalization` must be one of .*'sum'"),

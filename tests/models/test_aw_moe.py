@@ -79,6 +79,17 @@ def test_the_gate_of_every_ablation_matches_loops(gate_unit, activation_unit):
         np.testing.assert_allclose(found[session], oracle.gate(session, None), rtol=2e-4, atol=1e-5)
 
 
+def test_the_gates_activation_unit_has_the_structure_of_the_other_one(search):
+    gate = search.training.get_layer("gate_network.gate")
+    pooling = search.training.get_layer("input_network.attention")
+    shapes = [
+        [weight.shape for weight in unit.weights]
+        for unit in (gate.activation_unit, pooling.activation_unit)
+    ]
+    assert shapes[0] == shapes[1]
+    assert gate.gate_unit.hidden_sizes == (7, 2) != gate.activation_unit.hidden_sizes
+
+
 def test_scores_come_from_the_logits_through_any_gate(form):
     spec, networks = form
     batch = encoded_batch(spec)

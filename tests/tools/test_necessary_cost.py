@@ -67,7 +67,7 @@ def test_necessary_operations_of_small_sizes_by_hand():
     attention = 2 * (4 * 6 + 4 * 6) + 2 * 5 * (4 * 6 + 6 * 1) + 2 * 5 * 4
     experts = 3 * (4 * 10 + 2 * (12 * 10 + 10 * 1 + 1))
     gate_hidden = 5 * 11 * 4 + 13 * 4
-    gate = 2 * (4 * 8 + 4 * 8) + 5 * (4 * 8 + 8 * 1) + 5 * (4 * 8 + 8 * 3) + 5 * 3
+    gate = (4 * 6 + 4 * 6) + (4 * 8 + 4 * 8) + 5 * (4 * 6 + 6 * 1) + 5 * (4 * 8 + 8 * 3) + 5 * 3
     assert necessary_operations(sizes) == 2 * 3 * (
         hidden + attention + experts + gate_hidden + gate
     )

@@ -100,6 +100,22 @@ def test_owners_are_users_where_the_model_asks_for_them() -> None:
     assert "user_id" not in batch
 
 
+@pytest.mark.parametrize("unknown", ["", 0], ids=["text", "number"])
+def test_sessions_of_unknown_users_are_not_one_users(unknown) -> None:
+    spec = search_spec()
+    loop = _loop(tf.distribute.get_strategy(), spec)
+
+    def without_users(batch):
+        rows = tf.shape(batch["user_id"])[0]
+        known = tf.constant(["ada"] if unknown == "" else [7])
+        return {**batch, "user_id": tf.concat([known, tf.fill([rows - 1], unknown)], axis=0)}
+
+    batch = next(iter(loop.iterate(batch_dataset(spec, 1).map(without_users))))
+    owners = batch["owner"].numpy()
+    assert len(owners) > 2 and len(set(owners)) == len(owners)
+    assert owners[0] >= 0 and max(owners[1:]) < -1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("model_spec", [search_spec, recommendation_spec])
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])

@@ -1,7 +1,8 @@
 """Sections of the report on what varies: parts left out, embedding sizes, the data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from pipelines.reproduction.page import Block, Picture, Section, Text
 from pipelines.reproduction.report_figures import Figure
@@ -19,8 +20,15 @@ from pipelines.usr_reproduction.usr_systems import (
     point_name,
 )
 from pipelines.usr_reproduction.usr_words import ABLATION_WORDS, SIZE_WORDS
-from pipelines.usr_reproduction.variation_tables import ablation_table, size_table, stress_table
+from pipelines.usr_reproduction.variation_tables import (
+    Points,
+    ablation_table,
+    size_table,
+    stress_table,
+)
 from ranking.metrics.seed_spread import SeedSpread
+
+_Measured = TypeVar("_Measured")
 
 
 def ablation_section(measurements: AucMeasurements, path: Path) -> Figure | None:
@@ -52,10 +60,8 @@ def size_section(measurements: AucMeasurements, path: Path) -> Figure | None:
     points = {title: sizes for title, sizes in points.items() if len(sizes) > 1}
     if not points:
         return None
-    panels = {
-        cell.title: [_size_curve(title, sizes, cell) for title, sizes in points.items()]
-        for cell in measurements.cells
-    }
+    panels = {cell.title: _size_curves(points, cell) for cell in measurements.cells}
+    panels = {name: drawn for name, drawn in panels.items() if drawn}
     curve_figure(
         panels,
         path,
@@ -115,34 +121,32 @@ def _sizes(measurements: AucMeasurements, system: str) -> dict[float, dict[AucCe
     return {size: spreads for size, spreads in found.items() if spreads}
 
 
-def _size_curve(
-    title: str, sizes: Mapping[float, Mapping[AucCell, SeedSpread]], cell: AucCell
-) -> Curve:
-    spreads = [sizes[size][cell] for size in sizes if cell in sizes[size]]
-    return Curve(
-        title,
-        [size for size in sizes if cell in sizes[size]],
-        [spread.mean for spread in spreads],
-        [spread.mean - spread.sd for spread in spreads],
-        [spread.mean + spread.sd for spread in spreads],
-    )
+def _size_curves(points: Mapping[str, Points], cell: AucCell) -> list[Curve]:
+    return _curves(points, cell, lambda each: (each.mean, each.mean - each.sd, each.mean + each.sd))
 
 
 def _gain_curves(curves: Curves, cell: AucCell) -> list[Curve]:
+    return _curves(curves, cell, lambda each: (100 * each.gain, 100 * each.low, 100 * each.high))
+
+
+def _curves(
+    points: Mapping[str, Mapping[float, Mapping[AucCell, _Measured]]],
+    cell: AucCell,
+    heights: Callable[[_Measured], tuple[float, float, float]],
+) -> list[Curve]:
+    """A curve for each title that has a point in the cell.
+
+    Args:
+        points: Title -> x -> what was measured in each cell where AUC is defined.
+        cell: The scenario and task.
+        heights: Says how high a point is, and the ends of its interval.
+    """
     drawn = []
-    for title, points in curves.items():
-        found = {value: gains[cell] for value, gains in points.items() if cell in gains}
+    for title, by_x in points.items():
+        found = {x: heights(cells[cell]) for x, cells in by_x.items() if cell in cells}
         if found:
-            gains = list(found.values())
-            drawn.append(
-                Curve(
-                    title,
-                    list(found),
-                    [100 * each.gain for each in gains],
-                    [100 * each.low for each in gains],
-                    [100 * each.high for each in gains],
-                )
-            )
+            y, low, high = zip(*found.values(), strict=True)
+            drawn.append(Curve(title, list(found), y, low, high))
     return drawn
 
 

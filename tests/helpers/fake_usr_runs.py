@@ -1,7 +1,7 @@
 """Folders of runs of the USR reproduction, with scores made up for two scenarios and two tasks."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,12 @@ def fake_usr_run(
     tasks: tuple[str, ...] = TASKS,
     history: Mapping[str, list[float]] | None = None,
     simulated: bool = True,
+    never: Collection[tuple[str, str]] = (),
 ) -> Path:
     """A finished run of a system whose scores know the labels as well as `skill` says.
 
-    `data_seed` makes other sessions, `history` are values of each epoch by name.
+    `data_seed` makes other sessions, `history` are values of each epoch by name, `never`
+    has scenarios and tasks without a positive.
     """
     entry = SYSTEMS[system]
     folder = runs / f"{system}-seed{seed}"
@@ -50,7 +52,7 @@ def fake_usr_run(
         for values in zip(*(history or {}).values(), strict=True)
     ]
     write_metrics(folder / "metrics.json", {"train": {"steps": 7}, "history": epochs})
-    columns = _columns(system, seed, skill, data_seed, tasks)
+    columns = _columns(system, seed, skill, data_seed, tasks, never)
     with SessionFileWriter(
         folder / "sessions-test.parquet", {**document, "split": "test"}
     ) as writer:
@@ -59,7 +61,12 @@ def fake_usr_run(
 
 
 def _columns(
-    system: str, seed: int, skill: float, data_seed: int, tasks: tuple[str, ...]
+    system: str,
+    seed: int,
+    skill: float,
+    data_seed: int,
+    tasks: tuple[str, ...],
+    never: Collection[tuple[str, str]],
 ) -> dict[str, Any]:
     chance = np.random.default_rng([19, data_seed])
     own = np.random.default_rng([seed, *system.encode()])
@@ -73,6 +80,8 @@ def _columns(
     }
     for task in tasks:
         labels = (chance.random(int(lengths.sum())) < 0.25).astype(np.float32)
+        can_be = [(each, task) not in never for each in scenario.tolist()]
+        labels *= np.repeat(can_be, lengths)
         hard = chance.normal(size=len(labels))
         scores = (skill * labels + hard + 0.3 * own.normal(size=len(labels))).astype(np.float32)
         ranked = RankedSessions(scores, labels, lengths)

@@ -29,17 +29,25 @@ class JudgedGain:
     Attributes:
         backbone: The backbone.
         cell: Scenario and task.
-        comparison: What was measured, corrected over all gains; `None` where runs are missing.
+        comparison: What was measured, corrected over all gains; `None` where runs are missing, or
+            the AUC is undefined, as the labels of the cell are all the same.
+        has_runs: Whether there are runs with and without USR.
     """
 
     backbone: str
     cell: AucCell
     comparison: Comparison | None
+    has_runs: bool
 
     @property
     def in_paper(self) -> bool:
         """Whether it is among the paper's 24 gains."""
-        return self.backbone != NOT_IN_PAPER
+        return self.paper is not None
+
+    @property
+    def is_undefined(self) -> bool:
+        """Whether there are runs, but no AUC."""
+        return self.has_runs and self.comparison is None
 
     @property
     def paper(self) -> float | None:
@@ -48,7 +56,7 @@ class JudgedGain:
 
     @property
     def verdict(self) -> str:
-        """One of `VERDICTS`, or empty where runs are missing.
+        """One of `VERDICTS`, or empty where there is no comparison.
 
         `POSITIVE` and `NEGATIVE` where the corrected p-value is below 5 %. `NULL` where it is not,
         and the interval lies below the smallest gain in the paper. A gain is about models, not
@@ -74,11 +82,7 @@ class JudgedGain:
 def judged_gains(measurements: AucMeasurements) -> list[JudgedGain]:
     """The gain of every backbone in every scenario and task, corrected over those with runs."""
     gains = [
-        JudgedGain(
-            backbone, cell, measurements.compare(base_name(backbone), usr_name(backbone), cell)
-        )
-        for backbone in BACKBONES
-        for cell in measurements.cells
+        _measured(measurements, name, cell) for name in BACKBONES for cell in measurements.cells
     ]
     tested = iter(holm([each.comparison for each in gains if each.comparison is not None]))
     return [
@@ -87,8 +91,14 @@ def judged_gains(measurements: AucMeasurements) -> list[JudgedGain]:
     ]
 
 
+def compared_backbones(gains: Sequence[JudgedGain]) -> list[str]:
+    """The paper's backbones of which some gain was measured."""
+    known = [each.backbone for each in gains if each.comparison is not None]
+    return [name for name in dict.fromkeys(known) if name != NOT_IN_PAPER]
+
+
 def backbones_ahead(gains: Sequence[JudgedGain], *, significantly: bool) -> list[str]:
-    """The paper's backbones that USR is ahead of in every scenario and task.
+    """The paper's backbones that USR is ahead of in every scenario and task with an AUC.
 
     Args:
         gains: As `judged_gains` returns them.
@@ -100,7 +110,16 @@ def backbones_ahead(gains: Sequence[JudgedGain], *, significantly: bool) -> list
             return gain.verdict == POSITIVE
         return gain.comparison is not None and gain.comparison.gain > 0
 
-    names = dict.fromkeys(gain.backbone for gain in gains if gain.in_paper)
+    defined = [gain for gain in gains if not gain.is_undefined]
     return [
-        name for name in names if all(is_ahead(gain) for gain in gains if gain.backbone == name)
+        name
+        for name in compared_backbones(gains)
+        if all(is_ahead(gain) for gain in defined if gain.backbone == name)
     ]
+
+
+def _measured(measurements: AucMeasurements, backbone: str, cell: AucCell) -> JudgedGain:
+    """A gain that is not corrected yet."""
+    systems = base_name(backbone), usr_name(backbone)
+    has_runs = all(measurements.systems.runs.get(name) for name in systems)
+    return JudgedGain(backbone, cell, measurements.compare(*systems, cell), has_runs)

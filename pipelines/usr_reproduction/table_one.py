@@ -36,11 +36,12 @@ def auc_table(measurements: AucMeasurements, gains: Sequence[JudgedGain]) -> Tab
 
 
 def gains_table(gains: Sequence[JudgedGain]) -> Table:
-    """One row for each gain that was measured, or is in the paper."""
+    """One row for each gain that there are runs for, or that is in the paper."""
     rows: list[list[Cell | str]] = []
     for gain in gains:
-        if gain.in_paper or gain.comparison is not None:
-            verdict = Cell(gain.verdict or "not run", mark=MARKS[gain.verdict])
+        if gain.in_paper or gain.has_runs:
+            missing = "undefined" if gain.is_undefined else "not run"
+            verdict = Cell(gain.verdict or missing, mark=MARKS[gain.verdict])
             measured = measured_cells(gain.comparison)
             name = _title(gain.backbone)
             rows.append([name, gain.cell.title, verdict, *measured, hundredths(gain.paper)])

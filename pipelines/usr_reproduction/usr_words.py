@@ -17,6 +17,7 @@ from pipelines.usr_reproduction.judged_gains import (
     VERDICTS,
     JudgedGain,
     backbones_ahead,
+    compared_backbones,
 )
 from pipelines.usr_reproduction.usr_paper_numbers import SMALLEST_GAIN
 from pipelines.usr_reproduction.usr_systems import BACKBONES
@@ -30,7 +31,8 @@ GAIN_WORDS = (
     "up to two fifths more. A gain is **positive** or "
     "**negative** where the corrected p is below 5 %; **null** where it is not and the interval "
     f"lies below {hundredths(SMALLEST_GAIN)}, the smallest gain in the paper; everything else is "
-    "**cannot tell**, and so is what was trained with one seed."
+    "**cannot tell**, and so is what was trained with one seed. An AUC is **undefined** where the "
+    "candidates of a scenario all have the same label."
 )
 TABLE_WORDS = (
     "The paper's layout: mean over seeds of the pooled AUC; ± is the standard deviation over "
@@ -113,9 +115,9 @@ def _gain_words(gains: Sequence[JudgedGain]) -> str:
 
 def _ahead_words(gains: Sequence[JudgedGain]) -> str:
     """Which backbones USR is ahead of everywhere."""
-    if not any(gain.comparison for gain in gains):
+    known = compared_backbones(gains)
+    if not known:
         return ""
-    known = {gain.backbone for gain in gains if gain.in_paper and gain.comparison is not None}
     ahead = backbones_ahead(gains, significantly=False)
     names = ", ".join(BACKBONES[name] for name in ahead)
     surely = len(backbones_ahead(gains, significantly=True))

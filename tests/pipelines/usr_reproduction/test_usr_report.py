@@ -149,3 +149,17 @@ def test_backbones_outside_the_paper_are_marked(tmp_path):
     report = _reported(tmp_path)
     assert "AW-MoE (not in the paper) CTR" in report[".md"]
     assert "of the paper's 24 gains" in report[".md"] and "0 could be tested" in report[".md"]
+
+
+def test_a_label_that_a_scenario_never_has_is_said_and_left_out(tmp_path):
+    for system in ("star", "usr_star", "star-embedding_size=8"):
+        for seed in (1, 2):
+            skill = 1.5 if system.startswith("usr") else 0.3
+            tasks, never = ("click", "engagement"), [("search", "engagement")]
+            fake_usr_run(tmp_path / "runs", system, seed, skill=skill, tasks=tasks, never=never)
+    text = _reported(tmp_path)[".md"]
+    assert "of the paper's 12 gains on these scenarios and tasks, 2 could be tested" in text
+    assert "1 of 1 backbones with USR (STAR); every gain positive: 1." in text
+    table = _section(text, "Gains")
+    assert "| STAR | search, engagement | undefined |" in table
+    assert "**undefined** where the candidates of a scenario all have the same label" in table

@@ -56,20 +56,25 @@ VARIANCE_WORDS = (
     "The contrastive losses reward views that are the same for everybody. If the variance within a "
     "view went to zero, views would say nothing about users any more."
 )
+_BOLD_WORDS = (
+    "**Bold** is what has a p below 5 %, not corrected for the number of cells, and two seeds or "
+    "more on both sides: with one seed nothing can be told."
+)
 ABLATION_WORDS = (
     "USR around STAR without the interest extractor (IE), the feature generator (FG), the global "
     "label multi-task layer (GLMT), the contrastive losses, and GLMT alone. Below each AUC is its "
-    "distance from the whole model in 1e-2 with the 95 % interval, not corrected for the number of "
-    "cells; it is bold where p is below 5 %."
+    "distance from the whole model in 1e-2 with the 95 % interval, and the seeds of whichever has "
+    f"fewer. {_BOLD_WORDS}"
 )
 SIZE_WORDS = "Base is STAR. All other settings stay as they are."
 SIMILARITY_WORDS = (
     "Everything was simulated and trained anew with other values of `scenario_difference`: with 0, "
-    "search and recommendation follow the same preferences. Base is STAR on the same data."
+    "search and recommendation follow the same preferences. Base is STAR on the same data. "
+    f"{_BOLD_WORDS}"
 )
 CORRUPTION_WORDS = (
     "A share of the global labels was replaced by coins before training; labels and test sessions "
-    "stay as they are. Base is STAR, which reads no global label."
+    f"stay as they are. Base is STAR, which reads no global label. {_BOLD_WORDS}"
 )
 
 

@@ -54,16 +54,22 @@ def _ablation_cell(measurements: AucMeasurements, whole: str, system: str, cell:
     if comparison is None:
         return Cell(spread_text(spread))
     interval = hundredths_interval(comparison.low, comparison.high)
-    notes = (f"{hundredths(comparison.gain)} {interval}",)
-    return Cell(spread_text(spread), notes, strong=comparison.p_value < 0.05)
+    notes = (f"{hundredths(comparison.gain)} {interval}", _seed_words(comparison))
+    return Cell(spread_text(spread), notes, strong=_stands_out(comparison))
 
 
 def _gain_cell(comparison: Comparison | None) -> Cell:
     if comparison is None:
         return Cell(number(None))
+    notes = (hundredths_interval(comparison.low, comparison.high), _seed_words(comparison))
+    return Cell(hundredths(comparison.gain), notes, strong=_stands_out(comparison))
+
+
+def _seed_words(comparison: Comparison) -> str:
     seeds = min(comparison.seeds)
-    notes = (
-        hundredths_interval(comparison.low, comparison.high),
-        f"{seeds} seed{'s' * (seeds > 1)}",
-    )
-    return Cell(hundredths(comparison.gain), notes, strong=comparison.p_value < 0.05)
+    return f"{seeds} seed{'s' * (seeds > 1)}"
+
+
+def _stands_out(comparison: Comparison) -> bool:
+    """Whether a cell is bold: as with verdicts, one training of a system tells nothing of it."""
+    return comparison.seed_spread_known and comparison.p_value < 0.05

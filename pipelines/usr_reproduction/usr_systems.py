@@ -132,7 +132,15 @@ ABLATIONS = (
         interest_extractor="false",
         feature_generator="false",
     ),
-    _variation(NO_CONTRAST, "USR without contrast", (ABLATION, FIGURES), contrastive_weight="0"),
+    _variation(
+        NO_CONTRAST,
+        "USR without contrast",
+        (ABLATION, FIGURES),
+        contrastive_weight="0",
+        # No weight of their own, so that this is that of both, whatever `--set` gives the rest.
+        interest_contrastive_weight="none",
+        feature_contrastive_weight="none",
+    ),
 )
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.reproduction.evaluated_systems import read_evaluated
+from pipelines.reproduction.finished_runs import check_finished
 from pipelines.reproduction.plan import Plan
 from pipelines.reproduction.planning import planned_runs
 from pipelines.reproduction.system_settings import asked_settings, defining_settings
@@ -18,8 +20,17 @@ from pipelines.usr_reproduction.usr_systems import (
     base_name,
     usr_name,
 )
+from ranking.models.usr_contrast import contrast_terms
+from ranking.models.usr_settings import UsrSettings
+from tests.helpers.fake_usr_runs import fake_usr_run
 
 PLAN = Plan(data=Path("data/none"), out=Path("out"), parts=PARTS, seeds=3, sweep_seeds=2)
+
+_WEIGHTS = (
+    "contrastive_weight",
+    "interest_contrastive_weight",
+    "feature_contrastive_weight",
+)
 
 
 def _by_name(plan):
@@ -98,6 +109,37 @@ def test_settings_reach_what_is_derived_and_never_another_backbone():
     with_experts = {run.system.name for run in runs.values() if "mmoe_experts" in run.overrides}
     assert with_experts == {"mmoe", "usr_mmoe"}
     assert all(run.overrides["epochs"] == "2" for run in runs.values())
+
+
+def _without_contrast(typed):
+    plan = dataclasses.replace(PLAN, parts=["figures"], settings=[typed])
+    return _by_name(plan)["usr_star_no_contrast-seed1"]
+
+
+@pytest.mark.parametrize("weight", ["contrastive", "interest_contrastive", "feature_contrastive"])
+@pytest.mark.parametrize("system", ["", "usr_star:"])
+def test_without_contrast_there_is_none_whatever_the_rest_is_given(system, weight):
+    run = _without_contrast(f"{system}{weight}_weight=0.01")
+    asked = asked_settings(run.system, dict(run.overrides), run.preset)["model_settings"]
+    settings = UsrSettings(**{name: value for name, value in asked.items() if name in _WEIGHTS})
+    assert not any(term.name.endswith("contrast") for term in contrast_terms(settings))
+
+
+def test_a_run_without_contrast_of_an_earlier_version_is_taken(tmp_path):
+    folder = fake_usr_run(tmp_path / "runs", "usr_star_no_contrast", 1)
+    asked = json.loads((folder / "settings.json").read_text())
+    weights = {"contrastive_weight": 0, **dict.fromkeys(_WEIGHTS[1:])}
+    asked["model_settings"] |= weights
+    (folder / "settings.json").write_text(json.dumps(asked))
+    plan = dataclasses.replace(PLAN, out=tmp_path, parts=["figures"])
+    (run,) = (run for run in planned_runs(USR, plan) if run.folder == folder)
+    check_finished([run])
+    assert "usr_star_no_contrast" in read_evaluated(tmp_path / "runs", "made-up", SYSTEMS).runs
+
+
+def test_contrast_cannot_be_given_to_the_system_without():
+    with pytest.raises(ValueError, match="makes the system `usr_star_no_contrast` what it is"):
+        _without_contrast("usr_star_no_contrast:feature_contrastive_weight=0.01")
 
 
 def test_data_that_are_not_simulated_leave_the_stress_tests_out(tmp_path):

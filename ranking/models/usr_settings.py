@@ -28,7 +28,8 @@ class ViewSettings(MultiScenarioSettings):
         feature_generator: Whether each scenario has its own view of scenario-agnostic features.
         trigger: What tells a view what to look for: some of `view`, `query`, `item` and
             `scenario_features`; or `split`: the query for scenarios called search, the item for
-            others.
+            others, both beside `view`. Without `view` only generators `per_view` tell the scenarios
+            apart, and the feature generator has none.
         condition_stop_gradient: What the interest extractor's condition leaves as it is: the `user`
             interest in it, all of the `condition`, or the interest that is multiplied (`input`).
         weight_generator: Whether `full` matrices are generated, or `low_rank` ones.
@@ -70,6 +71,15 @@ class ViewSettings(MultiScenarioSettings):
         fits = 0 < len(parts) == len(set(parts)) and set(parts) <= set(TRIGGER_PARTS)
         rule = f"split, or some of {', '.join(TRIGGER_PARTS)}, each once"
         require(fits or parts == (SPLIT,), "trigger", rule, parts)
+        rule = "split, or have view among its parts, which alone tells the views of scenarios apart"
+        differ = parts == (SPLIT,) or "view" in parts or not self._views_share_weights
+        require(differ, "trigger", rule, parts)
+
+    @property
+    def _views_share_weights(self) -> bool:
+        """Whether views would be the same if their triggers were."""
+        is_shared = self.interest_extractor and self.generator_sharing == "shared"
+        return self.feature_generator or is_shared
 
 
 @dataclasses.dataclass(frozen=True)

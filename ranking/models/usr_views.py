@@ -111,6 +111,8 @@ def _trigger(spec: FeatureSpec, session: ScenarioSession, settings: ViewSettings
         chosen = [parts["view"], _query_or_item(spec, parts)]
     else:
         chosen = [parts[name] for name in settings.trigger if parts[name] is not None]
+        rule = f"some parts beside query, because spec `{spec.name}` has no query"
+        require(bool(chosen), "trigger", rule, settings.trigger)
     # Everything as large as the largest: a view per row and scenario.
     frame = ops.zeros_like(parts["item"][..., :1]) + ops.zeros_like(parts["view"][..., :1])
     return ops.concatenate([part + frame for part in chosen], axis=-1)

@@ -26,6 +26,7 @@ SMALL = {
     "main_hidden_sizes": (5, 3),
     "backbone": "shared_bottom",
 }
+OWN_GENERATORS = {"feature_generator": False, "generator_sharing": "per_view"}
 WITHOUT_VIEWS = {"interest_extractor": False, "feature_generator": False}
 
 
@@ -204,6 +205,9 @@ def test_the_loss_reads_global_labels():
         ({"trigger": ()}, "`trigger` must be split, or some of"),
         ({"trigger": ("view", "view")}, "`trigger` must be"),
         ({"trigger": ("split", "view")}, "`trigger` must be"),
+        ({"trigger": ("query", "item")}, "`trigger` must be split, or have view among its parts"),
+        ({"trigger": ("scenario_features",), "feature_generator": False}, "or have view among"),
+        ({"trigger": ("item",), "generator_sharing": "per_view"}, "or have view among its parts"),
         ({"temperature": 0.0}, "`temperature` must be above 0"),
         ({"contrastive_rows": 1}, "`contrastive_rows` must be 2 or more"),
         ({"feature_contrastive_weight": -1.0}, "`feature_contrastive_weight` must be at least 0"),
@@ -220,12 +224,22 @@ def test_settings_out_of_range_are_refused_by_name(settings, message):
         UsrSettings(**settings)
 
 
+@pytest.mark.parametrize("others", [OWN_GENERATORS, WITHOUT_VIEWS], ids=str)
+def test_a_trigger_without_view_is_taken_where_views_differ_or_are_none(others):
+    assert UsrSettings(trigger=("query", "item"), **others).trigger == ("query", "item")
+
+
 @pytest.mark.parametrize(
     ("spec", "settings", "message"),
     [
         (recommendation_spec(), {}, "must have global labels"),
         (recommendation_spec(), {"global_label": False}, "must name the session field of the scen"),
         (scenario_spec(), {"trigger": ("split",)}, "lists no scenario called search"),
+        (
+            scenario_spec(query=()),
+            {"trigger": ("query",), **OWN_GENERATORS},
+            "`trigger` must be some parts beside query, because spec `model_search` has no query",
+        ),
         (
             scenario_spec(),
             {"sequence_position": "time_difference", "sequence_time": "action"},

@@ -66,7 +66,11 @@ ABLATION_WORDS = (
     "distance from the whole model in 1e-2 with the 95 % interval, and the seeds of whichever has "
     f"fewer. {_BOLD_WORDS}"
 )
-SIZE_WORDS = "Base is STAR. All other settings stay as they are."
+SIZE_WORDS = (
+    "Base is STAR. `embedding_size` alone varies: the width of interests, items, queries and the "
+    "encoding of scenarios. All other settings stay as they are, and so do the widths of embedding "
+    "tables and of other features (`feature_size`)."
+)
 SIMILARITY_WORDS = (
     "Everything was simulated and trained anew with other values of `scenario_difference`: with 0, "
     "search and recommendation follow the same preferences. Base is STAR on the same data. "

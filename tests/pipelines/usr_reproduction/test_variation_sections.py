@@ -66,3 +66,9 @@ def test_what_has_no_auc_has_no_panel(measurements, tmp_path, drawn, section):
     table = figure.section.blocks[-1]
     column = table.header.index("search, engagement")
     assert {getattr(row[column], "text", row[column]) for row in table.rows} == {"–"}
+
+
+def test_what_stays_as_it_is_is_said_of_sizes(measurements, tmp_path):
+    words = size_section(measurements, tmp_path / "figure.png").section.blocks[0].text
+    assert "`embedding_size` alone varies" in words
+    assert "widths of embedding tables and of other features (`feature_size`)" in words

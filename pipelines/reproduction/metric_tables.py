@@ -143,7 +143,8 @@ def _gain_cell(comparison: Comparison | None, of: tuple[str, str, str, str]) -> 
         known = P_VALUES[papers].get(other, {}) if COMPARED_WITH.get(other) == base else {}
         p_words = f", p {p_value(known[metric])}" if metric in known else ""
         notes.append(f"paper {gain(published)}{p_words}")
-    return Cell(gain(comparison.gain), tuple(notes), strong=comparison.p_value < 0.05)
+    is_known = comparison.seed_spread_known and comparison.p_value < 0.05
+    return Cell(gain(comparison.gain), tuple(notes), strong=is_known)
 
 
 def _against(base: str, other: str) -> Cell:

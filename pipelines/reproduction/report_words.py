@@ -24,7 +24,8 @@ TABLE_WORDS = (
     "published for JD's search log, which nobody else has. *AUC@10* counts a "
     "purchase outside the top 10 as lost, *inside* leaves such sessions out; the paper does not "
     "say which it takes. Gains are paired by session, with their 95 % interval; *p* redraws users "
-    "and seeds, *unpaired* is the paper's test, and neither is corrected for the number of cells."
+    "and seeds, *unpaired* is the paper's test, and neither is corrected for the number of cells. "
+    "A gain is **bold** where p is below 5 % and both have two seeds or more."
 )
 AMAZON_WORDS = (
     "The paper's public data has one random negative for each positive. Here that is the first "

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ranking.features.prepared_data import PreparedData
-    from ranking.features.spec import FeatureSpec
     from ranking.training.evaluation import Evaluation
     from ranking.training.run_folder import Run
     from ranking.training.session_file import SessionFileWriter
@@ -22,7 +21,12 @@ FLAGS = flags.FLAGS
 
 def _define_flags() -> None:
     flags.DEFINE_string("run", None, "Folder of the run to evaluate.", required=True)
-    flags.DEFINE_string("data", None, "Folder of prepared data; the run's own by default.")
+    flags.DEFINE_string(
+        "data",
+        None,
+        "Folder of prepared data; the run's own by default. "
+        "Others are prepared with --spec=<run>/feature_spec.json.",
+    )
     flags.DEFINE_string("split", "test", "Split to evaluate.")
     flags.DEFINE_string(
         "out",
@@ -75,34 +79,17 @@ def evaluate_run(
 
     `sessions` gets a row for each session.
 
-    The data may be other than the run's: they are encoded with the run's vocabularies.
+    The data may be other than the run's, where they were prepared with the run's resolved spec.
 
     Raises:
-        ValueError: If the data have no such split, or other fields than the run was trained with.
+        ValueError: If the data have no such split, or another spec than the run was trained with.
     """
     from ranking.training.score_function import score_function
     from ranking.training.split_evaluation import SplitEvaluation
     from ranking.training.trainer import load_networks
 
-    _check_same_fields(run, data)
     with console.status(f"evaluating {run.folder} on {split}"):
         return SplitEvaluation(run, data, split)(score_function(load_networks(run)), sessions)
-
-
-def _check_same_fields(run: "Run", data: "PreparedData") -> None:
-    trained, given = _raw_fields(run.spec), _raw_fields(data.spec)
-    different = sorted(key for key, _ in trained.items() ^ given.items())
-    if different:
-        raise ValueError(
-            f"{data.folder} must have the fields that {run.folder} was trained with. Different: "
-            f"{', '.join(dict.fromkeys(different))}. Prepare the data with the run's spec, or "
-            "train a run on these data."
-        )
-
-
-def _raw_fields(spec: "FeatureSpec") -> dict[str, tuple[str, str]]:
-    """What a record holds of each field: its kind and type, whatever ids it is given later."""
-    return {field.key: (field.kind, field.dtype) for field in spec.fields}
 
 
 if __name__ == "__main__":

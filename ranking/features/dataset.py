@@ -157,7 +157,8 @@ def evaluation_batches(
     """A split -> encoded batches with every session once, in parts like those of training.
 
     Sessions come in the order of the shards, but ordered by size within pools of batches. The last
-    batch is filled up with empty sessions: zeros, lengths included.
+    batch is filled up with empty sessions: zeros, lengths included. `encoder` must be of the spec
+    that the data was prepared with.
 
     Raises:
         ValueError: If an argument is out of range or names something that is not there, or if a

@@ -95,7 +95,8 @@ class Encoder:
         """Encodes what `records.parse_records` returned: the same batch as of the raw values.
 
         Records hold row numbers where raw values come as ids of most tables, so nothing need be
-        looked up.
+        looked up. Nothing can be checked either: the records must be of this very spec, and whoever
+        reads those of another folder compares the fingerprints first.
         """
         batch = padded_records(self.spec, parsed, self._recorded)
         # Numbers are transformed where they stand in a request too: the last bit of a logarithm

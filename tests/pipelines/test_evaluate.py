@@ -10,6 +10,8 @@ from pipelines import evaluate as program
 from pipelines.evaluate import evaluate_run
 from pipelines.metrics_table import print_evaluation
 from ranking.features.preparation import prepare
+from ranking.features.prepared_data import read_prepared
+from ranking.features.spec_reader import read_spec
 from ranking.models.catalog import MODELS, build
 from ranking.sources.session_source import SessionSource
 from ranking.training.checkpoints import Checkpoints, Progress
@@ -25,13 +27,15 @@ pytestmark = pytest.mark.slow
 SHARD = "small-test.tfrecord-00001-of-00004"
 
 
-def _prepared(folder, sessions, seed):
-    spec = small_spec()
+def _prepared(folder, sessions, seed, resolved_in=None):
+    """Data whose vocabularies are learned, or those of the resolved spec in a folder."""
+    spec = small_spec() if resolved_in is None else read_spec(resolved_in / "feature_spec.json")
     splits = {
         split: lambda seed=seed: iter([small_sessions(spec, sessions, seed)])
         for seed, split in enumerate(("train", "test"), seed)
     }
-    return prepare(spec, SessionSource(splits, simulated=True, description={}), folder)
+    source = SessionSource(splits, simulated=True, description={})
+    return prepare(spec, source, folder, spec_folder=resolved_in or ".")
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +68,9 @@ def _evaluated(run, data, split="test"):
     return evaluate_run(Console(file=io.StringIO()), run, data, split)
 
 
-def test_every_session_of_the_split_is_evaluated_once(run, tmp_path):
-    data = _prepared(tmp_path / "data", 61, seed=5)
+@pytest.mark.parametrize("place", ["folder", "data"])
+def test_every_session_of_new_data_is_evaluated_once(run, tmp_path, place):
+    data = _prepared(tmp_path / "data", 61, seed=5, resolved_in=getattr(run, place))
     evaluation = _evaluated(run, data)
     metrics = evaluation.metrics()["click"]
     assert metrics["all"]["sessions"] == 61
@@ -88,18 +93,47 @@ def test_every_session_of_the_split_is_evaluated_once(run, tmp_path):
     assert "click by dnn on small, test split, simulated data" in console.file.getvalue()
 
 
-def test_data_with_other_fields_are_refused(run, tmp_path):
+def test_data_with_vocabularies_of_their_own_are_refused(run, tmp_path):
     data = _prepared(tmp_path / "data", 61, seed=5)
-    session = tuple(field for field in data.spec.session if field.name != "visits")
-    other = dataclasses.replace(data, spec=dataclasses.replace(data.spec, session=session))
-    with pytest.raises(ValueError, match="was trained with. Different: visits. Prepare the data"):
-        _evaluated(run, other)
+    assert {key: table.size for key, table in data.spec.tables.items()} == {
+        key: table.size for key, table in run.spec.tables.items()
+    }
+    with pytest.raises(ValueError, match="data must be prepared with the resolved spec") as error:
+        _evaluated(run, data)
+    assert "tables.item" in str(error.value) and "tables.hour" not in str(error.value)
+    remedy = f"Prepare the data again: python -m pipelines.prepare --spec={run.folder}/feature_spec"
+    assert remedy in str(error.value)
 
 
-def test_an_unknown_split_is_one_clear_error(run, tmp_path):
-    data = _prepared(tmp_path / "data", 61, seed=5)
+def _with_table(spec, name, **changes):
+    table = dataclasses.replace(spec.tables[name], **changes)
+    return dataclasses.replace(spec, tables={**spec.tables, name: table})
+
+
+def _without_visits(spec):
+    session = tuple(field for field in spec.session if field.name != "visits")
+    return dataclasses.replace(spec, session=session)
+
+
+@pytest.mark.parametrize(
+    ("change", "different"),
+    [
+        (_without_visits, "session.visits"),
+        (lambda spec: _with_table(spec, "action", values=("order", "click")), "tables.action"),
+        (lambda spec: _with_table(spec, "hour", integer_ids=25), "tables.hour"),
+        (lambda spec: _with_table(spec, "shop", sha256="77aa"), "tables.shop"),
+        (lambda spec: dataclasses.replace(spec, behaviors_max_length=7), "behaviors.sequence"),
+    ],
+)
+def test_data_of_another_meaning_are_refused(run, change, different):
+    data = read_prepared(run.data)
+    with pytest.raises(ValueError, match=f"tables. Different: {different}. Prepare the data again"):
+        _evaluated(run, dataclasses.replace(data, spec=change(data.spec)))
+
+
+def test_an_unknown_split_is_one_clear_error(run):
     with pytest.raises(ValueError, match="has no split `tset`"):
-        _evaluated(run, data, "tset")
+        _evaluated(run, read_prepared(run.data), "tset")
 
 
 @pytest.fixture

@@ -30,7 +30,8 @@ class Progress:
         epoch_step: Steps taken of the epoch after those, which is the position in its input:
             batches follow from the seed and the epoch alone.
         epoch_sums: Losses of that epoch, summed over its steps.
-        best_step: The step with the best validation session AUC so far; -1 before the first.
+        best_step: The step with the best validation session AUC so far; -1 where none is known:
+            before the first, and without a validation split that can be measured.
         best_value: That AUC.
         stale_epochs: Epochs since then.
         history: One entry per finished epoch: its losses and validation metrics.

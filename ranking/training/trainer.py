@@ -203,13 +203,16 @@ class Trainer:
         entry |= _with_padding(losses)
         self._check_weights(progress.step)
         value = self.workers.of_chief(self._validate(entry) if self.workers.is_chief else 0.0)
-        is_better = math.isnan(value) or progress.best_step < 0 or value > progress.best_value
+        is_unknown = math.isnan(value)
+        is_better = is_unknown or progress.best_step < 0 or value > progress.best_value
+        # A step named here would be restored in place of newer ones within the next epoch.
+        newly_best = -1 if is_unknown else progress.step
         progress = dataclasses.replace(
             progress,
             epoch=progress.epoch + 1,
             epoch_step=0,
             epoch_sums={},
-            best_step=progress.step if is_better else progress.best_step,
+            best_step=newly_best if is_better else progress.best_step,
             best_value=value if is_better else progress.best_value,
             stale_epochs=0 if is_better else progress.stale_epochs + 1,
             history=(*progress.history, entry),

@@ -146,8 +146,26 @@ def test_training_needs_no_validation_split(tmp_path: Path) -> None:
     trainer = started(small_run(tmp_path / "run", data, epochs="2", patience="1"), data)
     progress = trainer.train(_ignore)
     assert progress.epoch == 2
-    assert progress.best_step == progress.step == trainer.total_steps
+    assert progress.best_step == -1 and progress.step == trainer.total_steps
     assert not any(name.startswith("validation") for name in progress.history[0])
+
+
+def test_without_a_validation_split_the_newest_weights_stay(tmp_path: Path) -> None:
+    data = small_data(tmp_path / "data", train=31, test=7)
+    run = small_run(tmp_path / "run", data, epochs="2", steps_per_call="1")
+    epoch_steps = started(run, data, max_steps=1).epoch_steps
+    trainer = started(run, data, max_steps=epoch_steps + 1)
+    newest: list[np.ndarray] = []
+
+    def observe(progress: Progress, values: Mapping[str, float]) -> None:
+        newest[:] = numbers(trainer.networks.training.variables)
+
+    progress = trainer.train(observe)
+    assert (progress.epoch, progress.epoch_step, progress.best_step) == (1, 1, -1)
+    assert checkpoint_steps(run.checkpoints) == [epoch_steps + 1]
+    for networks in (trainer.networks, load_networks(run)):
+        for one, other in zip(newest, numbers(networks.training.variables), strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_max_steps_ends_training_within_an_epoch(data: PreparedData, tmp_path: Path) -> None:

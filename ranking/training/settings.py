@@ -38,9 +38,9 @@ class TrainingSettings:
         steps_per_call: Steps in one call of the compiled loop; progress shows after each.
         checkpoint_steps: Steps between checkpoints beside the one after each epoch; 0 for none.
         shuffle_buffer: Records the session shuffle holds at once.
-        deterministic: Whether batches come in the same order in every run, so that equal runs have
-            equal results and a stopped one continues as if it had not been. Otherwise what is ready
-            first comes first.
+        deterministic: Whether batches come in the same order in every run, so that on CPUs equal
+            runs have equal results and a stopped one continues as if it had not been; GPUs add up
+            gradients of table rows in any order. Otherwise what is ready first comes first.
         cache: `memory` keeps the encoded batches of the first epoch and only changes their order
             in later ones; `none` reads and mixes sessions anew in every epoch.
     """

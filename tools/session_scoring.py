@@ -61,8 +61,8 @@ def score_session(
 
     Raises:
         ServingError: If the server does not answer or refuses.
-        ValueError: If the model has no such flow, or the request lacks an input or holds several
-            sessions.
+        ValueError: If the model has no such flow, or the request lacks an input, holds several
+            sessions or counts more candidates than it holds.
     """
     once, per_shard = _signatures_of(signatures, flow)
     outputs = signatures[per_shard].outputs
@@ -138,11 +138,23 @@ def _shards(request: Mapping[str, np.ndarray], size: int) -> list[Tensors]:
             "one, so that each has a version of the model to itself."
         )
     total = int(request[_LENGTH][0])
+    _check_slots(request, total)
     size = size or max(total, 1)
     return [
         _sendable(_part(request, start, min(start + size, total)))
         for start in range(0, total, size)
     ]
+
+
+def _check_slots(request: Mapping[str, np.ndarray], total: int) -> None:
+    """A shard beyond the slots would be empty, be sent with a made-up slot, and get a score."""
+    for key, value in request.items():
+        if key.startswith(_PER_CANDIDATE) and key != _LENGTH and value.shape[1] < total:
+            raise ValueError(
+                f"`{key}` must have a slot for each of {total} candidates, as `{_LENGTH}` counts "
+                f"them. Received: {value.shape[1]} slots. Correct the length, or add the values "
+                "that are missing."
+            )
 
 
 def _part(request: Mapping[str, np.ndarray], start: int, stop: int) -> Tensors:

@@ -162,6 +162,11 @@ def test_mistakes_are_clear_errors(model: Model, request_: dict[str, np.ndarray]
     two = {**request_, "age": np.array([31, 47])}
     with pytest.raises(ValueError, match="must hold one session. Received: 2 in `age`"):
         score_session(model, SIGNATURES, two)
+    eight = {**request_, "candidates_length": np.array([8], np.int32)}
+    message = "`candidates_price` must have a slot for each of 8 candidates, .* Received: 7 slots"
+    with pytest.raises(ValueError, match=message):
+        score_session(model, SIGNATURES, eight, shard_size=3)
+    assert model.asked == []
     del request_["age"]
     with pytest.raises(ValueError, match="every input of signature `gate`. Missing: age"):
         score_session(model, SIGNATURES, request_)

@@ -14,7 +14,12 @@ from tools.served_model import ServedTensor, Tensors
 if TYPE_CHECKING:
     from ranking.features.prepared_data import PreparedData
 
-_WORDS = {"O": "texts", "i": "whole numbers", "f": "numbers", "b": "true or false"}
+_WORDS = {
+    "O": "texts",
+    "i": "whole numbers of {bits} bits",
+    "f": "numbers of {bits} bits",
+    "b": "true or false",
+}
 
 
 def read_json_request(path: Path, inputs: Mapping[str, ServedTensor]) -> Tensors:
@@ -112,17 +117,30 @@ def _flat(values: Any, depth: int) -> list[Any]:
 def _value(path: Path, key: str, value: Any, dtype: np.dtype) -> Any:
     kind = dtype.kind
     if kind == "O" and isinstance(value, dict) and list(value) == ["b64"]:
-        return base64.b64decode(value["b64"])
+        value = _decoded(value)
     # In Python, true is a whole number.
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     fits = {
-        "O": isinstance(value, str),
-        "i": is_number and isinstance(value, int),
-        "f": is_number,
+        "O": isinstance(value, str | bytes),
+        "i": is_number and isinstance(value, int) and _is_within(value, dtype),
+        "f": is_number and (isinstance(value, float) or _is_within(value, dtype)),
         "b": isinstance(value, bool),
     }
     if not fits.get(kind, False):
-        raise ValueError(
-            f"{path}: `{key}` must hold {_WORDS.get(kind, str(dtype))}. Received: {value!r}"
-        )
-    return value.encode() if kind == "O" else value
+        words = _WORDS.get(kind, str(dtype)).format(bits=8 * dtype.itemsize)
+        raise ValueError(f"{path}: `{key}` must hold {words}. Received: {value!r}")
+    return value.encode() if isinstance(value, str) else value
+
+
+def _is_within(value: int, dtype: np.dtype) -> bool:
+    # Integers of Python, which compare with others of any size.
+    limits = np.iinfo(dtype) if dtype.kind == "i" else np.finfo(dtype)
+    return int(limits.min) <= value <= int(limits.max)
+
+
+def _decoded(value: dict[str, Any]) -> Any:
+    """`{"b64": ...}` -> its bytes; what holds no base64 comes back as it is."""
+    try:
+        return base64.b64decode(value["b64"])
+    except (TypeError, ValueError):
+        return value

@@ -15,12 +15,14 @@ from tools.serving_request import read_json_request, read_recorded_request
 INPUTS = {
     "query": served_tensor("DT_STRING", 1),
     "hour": served_tensor("DT_INT64", 1),
+    "candidates_length": served_tensor("DT_INT32", 1),
     "candidates_price": served_tensor("DT_FLOAT", 2),
     "candidates_tags": served_tensor("DT_STRING", 3),
 }
 GOOD = {
     "query": ["söt"],
     "hour": [-7],
+    "candidates_length": [2],
     "candidates_price": [[1.5, 2]],
     "candidates_tags": [[["a", ""], [{"b64": "/w=="}, "b"]]],
 }
@@ -39,6 +41,7 @@ def test_values_get_the_types_of_the_signature(tmp_path: Path, wrap: bool) -> No
     assert {key: value.dtype.name for key, value in request.items()} == {
         "query": "object",
         "hour": "int64",
+        "candidates_length": "int32",
         "candidates_price": "float32",
         "candidates_tags": "object",
     }
@@ -58,10 +61,17 @@ def test_empty_lists_keep_their_rank(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"hours": [1]}, "has no place for `hours`. Did you mean `hour`"),
-        ({"hour": [1.5]}, "`hour` must hold whole numbers. Received: 1.5"),
-        ({"hour": [True]}, "`hour` must hold whole numbers. Received: True"),
+        ({"hour": [1.5]}, "`hour` must hold whole numbers of 64 bits. Received: 1.5"),
+        ({"hour": [True]}, "`hour` must hold whole numbers of 64 bits. Received: True"),
+        ({"hour": [1 << 70]}, f"`hour` must hold whole numbers of 64 bits. Received: {1 << 70}"),
+        ({"hour": [-(1 << 63) - 1]}, "`hour` must hold whole numbers of 64 bits. Received: -9223"),
+        ({"candidates_length": [3_000_000_000]}, "whole numbers of 32 bits. Received: 3000000000"),
+        ({"candidates_price": [[10**400]]}, "must hold numbers of 32 bits. Received: 1000"),
         ({"query": [None]}, "`query` must hold texts. Received: None"),
-        ({"candidates_price": [["2"]]}, "`candidates_price` must hold numbers. Received: '2'"),
+        ({"query": [{"b64": 5}]}, "`query` must hold texts. Received: {'b64': 5}"),
+        ({"query": [{"b64": "x"}]}, "`query` must hold texts. Received: {'b64': 'x'}"),
+        ({"query": [{"b64": "é"}]}, "`query` must hold texts. Received: {'b64': 'é'}"),
+        ({"candidates_price": [["2"]]}, "must hold numbers of 32 bits. Received: '2'"),
         ({"query": "red"}, "`query` must have 1 dimensions, .* Received: shape \\[\\]"),
         ({"candidates_price": [1.0]}, "must have 2 dimensions, .* Received: shape \\[1\\]"),
         ({"candidates_tags": [[["a"], []]]}, "the lists in `candidates_tags` must be equally long"),
@@ -79,7 +89,8 @@ def test_a_wrong_file_is_one_clear_error(tmp_path: Path) -> None:
         _read(tmp_path, "no json")
     with pytest.raises(ValueError, match="must hold an object with key `inputs`"):
         _read(tmp_path, [1])
-    with pytest.raises(ValueError, match="Missing: hour, candidates_price, candidates_tags."):
+    missing = "hour, candidates_length, candidates_price, candidates_tags"
+    with pytest.raises(ValueError, match=f"Missing: {missing}."):
         _read(tmp_path, {"query": ["x"]})
 
 

@@ -111,7 +111,7 @@ def _in_order(data: PreparedData, split: str, records: int) -> tf.data.Dataset:
 
 
 def _shuffled(data: PreparedData, sizes: BenchSizes) -> tf.data.Dataset:
-    """An epoch as training reads it, with all candidates."""
+    """An epoch as training reads it by default, in random batches, with all candidates."""
     return training_batches(
         data,
         Encoder(data.spec, data.vocabulary_folder),

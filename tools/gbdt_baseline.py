@@ -162,6 +162,7 @@ def _training_batches(run: "BaselineRun", encoder: "Encoder") -> Any:
         label=_task(run),
         negatives_per_positive=ratio,
         pad_to_max=False,
+        by_size=True,  # Little padding to cut off again; trees see the rows of all batches at once.
     )
 
 

@@ -43,7 +43,7 @@ def training_batches(
     label: str,
     negatives_per_positive: float | None,
     pad_to_max: bool,
-    by_size: bool = True,
+    by_size: bool = False,
     shuffle_buffer: int = 65_536,
     deterministic: bool = True,
     machine: int = 0,
@@ -53,10 +53,10 @@ def training_batches(
     """One epoch of a split -> encoded batches in random order, `training_steps` times `replicas`.
 
     Every batch of `sessions_per_batch` sessions comes as `replicas` equal parts, one after the
-    other and padded alike. Shards are shuffled, then sessions by a buffer; then pools of batches
-    are ordered by size so that batches hold little padding, and the batches of a pool are shuffled.
-    Sessions that fill no batch at the end are dropped. Unless asked otherwise, `seed`, `epoch`,
-    `sessions_per_batch`, `by_size` and `shuffle_buffer` alone decide about the order.
+    other and padded alike. Shards are shuffled, then sessions by a buffer; with `by_size`, pools of
+    batches are then ordered so that batches hold little padding. The batches of a pool are shuffled
+    too. Sessions that fill no batch at the end are dropped. Unless asked otherwise, `seed`,
+    `epoch`, `sessions_per_batch`, `by_size` and `shuffle_buffer` alone decide about the order.
 
     Args:
         data: Prepared data.

@@ -34,6 +34,7 @@ ARGUMENTS: dict[str, Any] = {
     "label": "click",
     "negatives_per_positive": 1.0,
     "pad_to_max": False,
+    "by_size": True,  # Measures sessions on top of all that random batches do.
 }
 Batches = list[dict[str, np.ndarray]]
 
@@ -146,8 +147,9 @@ def with_click(sessions: dict[str, Any]) -> set[str]:
     }
 
 
-def test_an_epoch_has_every_session_with_a_positive_once(train, sessions):
-    seen = session_ids(train())
+@pytest.mark.parametrize("by_size", [True, False])
+def test_an_epoch_has_every_session_with_a_positive_once(train, sessions, by_size):
+    seen = session_ids(train(by_size=by_size))
     clicked = with_click(sessions)
     assert len(set(seen)) == len(seen) and set(seen) <= clicked
     assert len(seen) == len(clicked) // BATCH * BATCH
@@ -215,9 +217,18 @@ def test_epochs_differ_in_order_and_negatives(train):
     assert any(drawn[0][name] != drawn[1][name] for name in common)
 
 
-def test_a_continued_epoch_is_the_rest_of_it(train):
+@pytest.mark.parametrize("by_size", [True, False])
+def test_a_continued_epoch_is_the_rest_of_it(train, by_size):
     skip = 2 * POOL + 3
-    assert same(train(skip_batches=skip), train()[skip:])
+    rest = train(by_size=by_size)[skip:]
+    assert same(train(by_size=by_size, skip_batches=skip), rest)
+
+
+def test_batches_are_random_unless_asked_to_be_of_one_size(data, train):
+    unasked = {name: value for name, value in ARGUMENTS.items() if name != "by_size"}
+    encoder = Encoder(data.spec, data.vocabulary_folder)
+    batches = list(training_batches(data, encoder, **unasked).as_numpy_iterator())
+    assert same(batches, train(by_size=False)) and not same(batches, train(by_size=True))
 
 
 def test_replicas_take_consecutive_parts_of_the_same_batches(train, data):

@@ -100,7 +100,6 @@ class TfrsTrainer:
             epoch=epoch,
             skip_batches=0,
             pad_to_max=False,
-            by_size=False,  # A batch sorted by size is no fair sample; nor do our models get any.
         )
         keys = self._model.keys
         batches = batches.map(lambda batch: {key: batch[key] for key in keys})  # no text

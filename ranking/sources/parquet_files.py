@@ -1,14 +1,16 @@
 """Finds and reads Parquet files."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ranking.did_you_mean import did_you_mean
 from ranking.sources.session_source import SPLITS
 from ranking.sources.source_error import SourceError
 
+_ENDING = ".parquet"
 _REMEDY = "Write it again, or take it out of the input."
 
 
@@ -19,18 +21,44 @@ def find_split_files(folder: Path) -> Mapping[str, Sequence[Path]]:
     `.parquet`. A folder that has neither gives an empty mapping.
 
     Raises:
-        SourceError: If some splits are there but not `train`, or if a split holds no file.
+        SourceError: If some splits are there but not `train`, if a split is there twice or holds no
+            file, or if there are other Parquet files beside the splits.
     """
     if not folder.is_dir():
         return {}
-    places = [(split, folder / name) for split in SPLITS for name in (split, f"{split}.parquet")]
-    found = {split: find_files(path) for split, path in places if path.exists()}
+    places = {split: _places(folder, split) for split in SPLITS}
+    found = {split: find_files(paths[0]) for split, paths in places.items() if paths}
+    if found:
+        _check_all_belong(folder, {path for paths in places.values() for path in paths})
     if found and "train" not in found:
         raise SourceError(
             f"{folder} has {', '.join(found)} but no train. Name the training sessions `train/` "
             "or `train.parquet`."
         )
     return found
+
+
+def _places(folder: Path, split: str) -> list[Path]:
+    """Where the files of a split are: one path, or none."""
+    both = [folder / split, folder / f"{split}{_ENDING}"]
+    paths = [path for path in both if path.exists()]
+    if len(paths) > 1:
+        raise SourceError(
+            f"{folder} must have {split} once. Received: both `{split}` and `{split}{_ENDING}`. "
+            "Put all its files into the folder, or take one of the two out."
+        )
+    return paths
+
+
+def _check_all_belong(folder: Path, places: Collection[Path]) -> None:
+    """Refuses Parquet files that no split would read: sessions must not be lost in silence."""
+    for path in sorted(folder.iterdir()):
+        if path not in places and _is_visible(path, folder) and _holds_parquet(path):
+            hint = did_you_mean(path.name.removesuffix(_ENDING), SPLITS)
+            raise SourceError(
+                f"{path} must be a split, because {folder} holds sessions by split. {hint} Rename "
+                "it, put its files into the folder of a split, or take it out of the input."
+            )
 
 
 def find_files(path: Path) -> Sequence[Path]:
@@ -48,14 +76,23 @@ def find_files(path: Path) -> Sequence[Path]:
         raise SourceError(f"{path} does not exist. Give a Parquet file or a folder of them.")
     if not any(path.iterdir()):
         raise SourceError(f"{path} is empty. Give a Parquet file or a folder of them.")
-    files = [
-        file
-        for file in sorted(path.rglob("*.parquet"))
-        if file.is_file() and not any(p[0] in "._" for p in file.relative_to(path).parts)
-    ]
+    files = _files_under(path)
     if not files:
-        raise SourceError(f"{path} holds no file whose name ends in `.parquet`.")
+        raise SourceError(f"{path} holds no file whose name ends in `{_ENDING}`.")
     return files
+
+
+def _files_under(folder: Path) -> list[Path]:
+    files = sorted(folder.rglob(f"*{_ENDING}"))
+    return [file for file in files if file.is_file() and _is_visible(file, folder)]
+
+
+def _is_visible(path: Path, folder: Path) -> bool:
+    return not any(part[0] in "._" for part in path.relative_to(folder).parts)
+
+
+def _holds_parquet(path: Path) -> bool:
+    return path.name.endswith(_ENDING) if path.is_file() else bool(_files_under(path))
 
 
 def file_schema(path: Path) -> pa.Schema:

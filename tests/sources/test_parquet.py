@@ -160,6 +160,38 @@ def test_splits_without_train_are_an_error(tmp_path):
         _open(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("stray", "hint"),
+    [
+        ("valid.parquet", "Did you mean `validation`?"),
+        ("train-2.parquet", "Did you mean `train`?"),
+        ("val/part-0.parquet", "There are: `test`, `train`, `validation`."),
+        ("Test.parquet/part-0.parquet", "Did you mean `test`?"),
+    ],
+)
+def test_sessions_that_belong_to_no_split_are_an_error(tmp_path, stray, hint):
+    for name in ("train.parquet", "test.parquet", stray):
+        _write(tmp_path / name, _sessions(3))
+    with pytest.raises(SourceError) as error:
+        _open(tmp_path)
+    message = str(error.value)
+    assert f"{tmp_path / stray.split('/')[0]} must be a split" in message and hint in message
+
+
+def test_what_is_no_data_may_stand_beside_splits(tmp_path):
+    for name in ("train.parquet", "_old.parquet", ".cache/a.parquet", "notes/_b.parquet"):
+        _write(tmp_path / name, _sessions(3))
+    (tmp_path / "README.txt").touch()
+    assert list(_open(tmp_path).splits) == ["train"]
+
+
+def test_a_split_in_both_forms_is_an_error(tmp_path):
+    _write(tmp_path / "train" / "a.parquet", _sessions(3))
+    _write(tmp_path / "train.parquet", _sessions(3))
+    with pytest.raises(SourceError, match=r"must have train once.*`train` and `train\.parquet`"):
+        _open(tmp_path)
+
+
 def test_a_truncated_file_is_named_before_anything_is_read(tmp_path):
     _write(tmp_path / "train" / "a.parquet", _sessions(3))
     whole = (tmp_path / "train" / "a.parquet").read_bytes()

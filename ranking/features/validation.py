@@ -16,6 +16,7 @@ from ranking.features.session_columns import (
 )
 from ranking.features.spec import BEHAVIORS, CANDIDATES, SESSION, FeatureSpec, Field
 
+_LATEST_SECOND = 10**11  # In the year 5138; as milliseconds, in March 1973.
 _ELEMENTS = {BEHAVIORS: "behavior", CANDIDATES: "candidate"}
 
 
@@ -30,8 +31,8 @@ def validate_sessions(
 
     Labels must be 0 or 1, raw values of `integer_ids` tables within the table, numbers finite (NaN
     is allowed where there is a default), values without line breaks where they go into a
-    vocabulary. Nothing but optional fields and numbers with a default may be null, and a session
-    must have a candidate.
+    vocabulary, times in seconds where global labels go by them. Nothing but optional fields and
+    numbers with a default may be null, and a session must have a candidate.
 
     Args:
         spec: The spec that the batch's schema follows.
@@ -161,13 +162,28 @@ def _check_field(spec: FeatureSpec, field: Field, column: pa.Array, report: _Rep
         remedy = "Leave missing ids out of the list."
         is_null = _mask(column.is_null())
         report.check(is_null, field, column, "hold no null", remedy, owners=owners)
-    check = _CHECKS.get(field.kind)
-    if check is not None:
-        for is_wrong, rule, remedy in check(spec, field, column):
-            report.check(is_wrong, field, column, rule, remedy, owners=owners)
+    for is_wrong, rule, remedy in _rules(spec, field, column):
+        report.check(is_wrong, field, column, rule, remedy, owners=owners)
 
 
 _Rules = list[tuple[np.ndarray, str, str]]
+
+
+def _rules(spec: FeatureSpec, field: Field, column: pa.Array) -> _Rules:
+    check = _CHECKS.get(field.kind)
+    rules = [] if check is None else check(spec, field, column)
+    goes_by_time = spec.global_window not in (None, "train")
+    if goes_by_time and (field.section, field.name) == (SESSION, spec.roles.time):
+        rules = [*rules, *_time_rules(column)]
+    return rules
+
+
+def _time_rules(column: pa.Array) -> _Rules:
+    values = _values(column)
+    # In milliseconds, a day of global labels would be 86 seconds long, and nothing would tell.
+    is_wrong = (values < -_LATEST_SECOND) | (values > _LATEST_SECOND)
+    remedy = "Divide by 1000 if these are milliseconds."
+    return [(is_wrong, "be seconds since 1970", remedy)]
 
 
 def _label_rules(spec: FeatureSpec, field: Field, column: pa.Array) -> _Rules:

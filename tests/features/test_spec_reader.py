@@ -221,7 +221,7 @@ MEANINGFUL = [
     ("hash_buckets: 11", "hash_buckets: 12"),
     ("integer_ids: 13", "integer_ids: 12"),
     ("[-1, 0.5, 1e+3]", "[-1, 0.25, 1e+3]"),
-    ("time: {metadata: int64}", "time: {metadata: float32}"),
+    ("session_id: {metadata: string}", "session_id: {metadata: int64}"),
     ("{table: day, optional: true}", "{table: day}"),
     ("{table: level}", "{table: day}\n  other: {table: level}"),
     ("tokens: whitespace, ", ""),

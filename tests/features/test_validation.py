@@ -130,6 +130,20 @@ def test_what_the_spec_allows_is_no_error() -> None:
         validate_sessions(SPEC, _batch(change), where="logs/train")
 
 
+@pytest.mark.parametrize("window", ["day", "request"])
+@pytest.mark.parametrize("time", [1_700_000_000_000, -1_700_000_000_000])
+def test_milliseconds_are_no_time_that_global_labels_go_by(window: str, time: int) -> None:
+    spec = dataclasses.replace(SPEC, global_window=window)
+    batch = _batch(lambda row: row.update(time=time))
+    with pytest.raises(RecordError) as error:
+        validate_sessions(spec, batch, where="x")
+    message = str(error.value)
+    assert f"`time` must be seconds since 1970. Received: {time}. Divide by 1000" in message
+    assert "x, session 3 " in message
+    for unconcerned in (None, "train"):
+        validate_sessions(dataclasses.replace(SPEC, global_window=unconcerned), batch, where="x")
+
+
 def test_without_the_role_the_session_is_named_by_its_number() -> None:
     spec = dataclasses.replace(SPEC, roles=Roles(item=("item",)))
     with pytest.raises(RecordError, match="^logs/test, session 3: `grade`"):

@@ -144,3 +144,43 @@ def test_forbidden_null_names_its_row_at_any_depth():
     rows[3] = {**shop_session(3), "time": None}
     with pytest.raises(SourceError, match=r"`time`.*null in row 3"):
         conform(_batch(*rows), SCHEMA, "x")
+
+
+def _mislabeled(values, kind):
+    """Bytes that say they are text, as some writers write them."""
+    data = pa.array(values, pa.binary())
+    return pa.Array.from_buffers(pa.string(), len(data), data.buffers()).cast(kind)
+
+
+_TEXTS = [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())]
+
+
+@pytest.mark.parametrize("kind", _TEXTS, ids=str)
+def test_text_that_is_not_utf8_names_its_row_and_bytes(kind):
+    queries = _mislabeled([None, "日本".encode(), b"caf\xe9"], kind)
+    batch = _replace(_batch(*(shop_session(number) for number in range(3))), "query", queries)
+    with pytest.raises(SourceError) as error:
+        conform(batch, SCHEMA, "a.parquet", first_row=100)
+    assert str(error.value) == (
+        "Column `query` in a.parquet must be text in UTF-8. Received: b'caf\\xe9' in row 102. "
+        "Write the column again in UTF-8."
+    )
+    assert conform(batch.slice(0, 2), SCHEMA, "a.parquet")["query"].to_pylist() == [None, "日本"]
+
+
+def test_text_that_is_not_utf8_is_found_at_any_depth():
+    batch = _batch(shop_session(1), shop_session(4))
+    lists = batch["candidates"]
+    items = _mislabeled([b"\xff" for _ in lists.values], pa.string())
+    members = [
+        items if f.name == "item" else lists.values.field(f.name) for f in lists.type.value_type
+    ]
+    structs = pa.StructArray.from_arrays(members, fields=list(lists.type.value_type))
+    broken = pa.ListArray.from_arrays(lists.offsets, structs)
+    with pytest.raises(SourceError, match=r"`candidates\.item`.*UTF-8.*in row 0"):
+        conform(_replace(batch, "candidates", broken), SCHEMA, "x")
+
+
+def test_bytes_in_utf8_become_text():
+    batch = _replace(_batch(shop_session(1)), "query", pa.array(["é".encode()], pa.binary()))
+    assert conform(batch, SCHEMA, "x")["query"].to_pylist() == ["é"]

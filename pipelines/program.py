@@ -7,6 +7,16 @@ from collections.abc import Callable, Sequence
 
 from absl import app, logging
 
+# What systems say when something other than memory runs out -> what that is, and what to do.
+_SHORTAGES = {
+    "No space left": ("The disk is full", "Free some space, or write to another disk."),
+    "quota exceeded": ("The disk quota is used up", "Free some space, or write to another disk."),
+    "Too many open files": (
+        "Too many files are open",
+        "Raise the limit (`ulimit -n`), or prepare the data in fewer files (--shards).",
+    ),
+}
+
 
 def run_program(main: Callable[[], object], *, uses_tensorflow: bool = True) -> None:
     """Parses the flags, runs `main` and exits.
@@ -49,6 +59,8 @@ def run_program(main: Callable[[], object], *, uses_tensorflow: bool = True) -> 
 
 def _message(error: Exception) -> str | None:
     """What to tell of an error, or `None` where it can only be a mistake in the code."""
+    if isinstance(error, OSError) and (shortage := _shortage(str(error))):
+        return shortage
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}. Check the path and who may write to it."
     if isinstance(error, ValueError | OSError):
@@ -58,11 +70,21 @@ def _message(error: Exception) -> str | None:
         return None
     from ranking.features.reading_errors import plain_message
 
+    if shortage := _shortage(plain_message(error)):
+        return shortage
     if isinstance(error, tensorflow.errors.ResourceExhaustedError):
         return f"Memory is exhausted: {plain_message(error)}. Set a smaller `batch_size`."
     return (
         f"TensorFlow cannot go on: {plain_message(error)}. --verbosity=1 shows where this happened."
     )
+
+
+def _shortage(text: str) -> str | None:
+    # TensorFlow has one class of error for all that runs out, so that only the text can tell.
+    for said, (what, remedy) in _SHORTAGES.items():
+        if said in text:
+            return f"{what}: {text}. {remedy}"
+    return None
 
 
 def import_tensorflow_quietly() -> None:

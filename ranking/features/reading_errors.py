@@ -55,5 +55,9 @@ def explained(data: PreparedData) -> Iterator[None]:
 
 
 def _is_about_input(error: tf.errors.OpError) -> bool:
-    """Whether the error arose where batches are made, not in the model that takes them."""
-    return "Iterator" in str(error.message)
+    """Whether the error arose where batches are made, not in the model that takes them.
+
+    Memory, disk or open files that run out meanwhile are no fault of a record.
+    """
+    ran_out = isinstance(error, tf.errors.ResourceExhaustedError)
+    return "Iterator" in str(error.message) and not ran_out

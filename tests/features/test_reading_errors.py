@@ -76,3 +76,12 @@ def test_errors_of_the_model_stay_what_they_are() -> None:
     with pytest.raises(tf.errors.InvalidArgumentError, match="incompatible shapes"):
         with explained(_data()):
             raise _error("incompatible shapes [Op:MatMul]")
+
+
+@pytest.mark.parametrize("text", ["OOM when allocating tensor", "/data/x; Too many open files"])
+def test_what_runs_out_while_batches_are_made_is_no_fault_of_a_record(text: str) -> None:
+    with pytest.raises(tf.errors.ResourceExhaustedError, match=text):
+        with explained(_data()):
+            raise _error(
+                GRAPH.format(node="IteratorGetNext", text=text), tf.errors.ResourceExhaustedError
+            )

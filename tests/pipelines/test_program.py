@@ -48,6 +48,26 @@ def fail(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
             tf.errors.ResourceExhaustedError(None, None, "OOM when allocating [Op:MatMul]"),
             "Memory is exhausted: OOM when allocating. Set a smaller `batch_size`.",
         ),
+        (
+            tf.errors.ResourceExhaustedError(None, None, "run/x; No space left on device"),
+            "The disk is full: run/x; No space left on device. Free some space, or write to "
+            "another disk.",
+        ),
+        (
+            tf.errors.ResourceExhaustedError(None, None, "run/x; Disk quota exceeded [Op:SaveV2]"),
+            "The disk quota is used up: run/x; Disk quota exceeded. Free some space, or write to "
+            "another disk.",
+        ),
+        (
+            tf.errors.ResourceExhaustedError(None, None, "data/x; Too many open files"),
+            "Too many files are open: data/x; Too many open files. Raise the limit (`ulimit -n`), "
+            "or prepare the data in fewer files (--shards).",
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "out/x"),
+            "The disk is full: [Errno 28] No space left on device: 'out/x'. Free some space, or "
+            "write to another disk.",
+        ),
     ],
 )
 def test_an_error_is_one_line(fail: Fail, error: Exception, line: str) -> None:

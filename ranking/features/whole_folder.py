@@ -12,7 +12,8 @@ def whole_folder(folder: Path, *, overwrite: bool, mark: str) -> Iterator[Path]:
     """Gives a temporary folder beside `folder` that takes its name at the end of the block.
 
     If the block fails, the temporary folder is removed and `folder` is as it was; if the process is
-    killed, a folder `.<name>.unfinished-<process id>` may stay behind.
+    killed, a folder `.<name>.unfinished-<process id>` may stay behind. A symbolic link
+    stays: what it leads to is made or replaced, and everything temporary is beside that.
 
     Args:
         folder: The folder to make. An empty one may be there.
@@ -22,7 +23,7 @@ def whole_folder(folder: Path, *, overwrite: bool, mark: str) -> Iterator[Path]:
     Raises:
         FileExistsError: If `folder` is there and may not be replaced.
     """
-    folder = Path(os.path.abspath(folder))
+    folder = Path(os.path.realpath(folder))  # A link cannot be replaced by a folder.
     check_free(folder, overwrite=overwrite, mark=mark)
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".{folder.name}.unfinished-{os.getpid()}")
@@ -44,8 +45,9 @@ def check_free(folder: Path, *, overwrite: bool, mark: str) -> None:
         FileExistsError: If `folder` is there and may not be replaced.
         OSError: If no folder can be made where `folder` should be.
     """
-    _check_parent(Path(os.path.abspath(folder)))
-    if not os.path.lexists(folder):
+    real = Path(os.path.realpath(folder))
+    _check_parent(real)
+    if not os.path.lexists(real):
         return
     if not folder.is_dir():
         raise FileExistsError(f"{folder} is a file. Name another folder.")

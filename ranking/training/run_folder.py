@@ -106,7 +106,7 @@ def start_run(run: Run, data: PreparedData, *, overwrite: bool = False) -> bool:
         document = json.dumps(started_document(run, data), indent=1)
         (partial / SETTINGS_FILE).write_text(document, encoding="utf-8")
         flush_content(partial)  # No checkpoint is worth anything without.
-    flush_names(run.folder.parent)
+    flush_names(run.folder.resolve().parent)
     return False
 
 

@@ -41,19 +41,20 @@ _REPORTS: Effect = ("", _EVALUATE, "")
 _NOBODY: Effect = ("", "", "")
 
 # Attribute -> whom its change concerns. What only names a thing is compared by that name.
+# Records hold row numbers of `values`, `vocabulary` and `integer_ids` tables, else raw values.
 TABLE_EFFECTS: dict[str, Effect] = {
     "name": _NOBODY,
     "width": _WEIGHTS,
     "kind": _VALUES,
     "dtype": _REQUESTS,
-    "values": _WEIGHTS,
+    "values": _VALUES,
     "vocabulary": _VALUES,
     "min_count": _VALUES,
     "hash_buckets": _WEIGHTS,
-    "integer_ids": _WEIGHTS,
+    "integer_ids": _VALUES,
     "bucketize": _WEIGHTS,
-    "size": _WEIGHTS,
-    "sha256": _WEIGHTS,
+    "size": _VALUES,
+    "sha256": _VALUES,
 }
 FIELD_EFFECTS: dict[str, Effect] = {
     "name": _NOBODY,
@@ -127,8 +128,15 @@ def _members(
             effect = _ANSWERS if place == LABELS else _RECORDS
             yield from _attributes(f"{place}.{name}", names, old, new, dict.fromkeys(names, effect))
         else:
-            effects = FIELD_EFFECTS if isinstance(old, Field) else TABLE_EFFECTS
+            effects = _field_effects(old) if isinstance(old, Field) else TABLE_EFFECTS
             yield from _attributes(f"{place}.{name}", list(effects), old, new, effects)
+
+
+def _field_effects(field: Field) -> Mapping[str, Effect]:
+    # Where a number is missing, records hold NaN, or the default where the type has no NaN.
+    if field.dtype == "int64":
+        return {**FIELD_EFFECTS, "default": ("", _PREPARE, _SCORES[2])}
+    return FIELD_EFFECTS
 
 
 def _presence_effect(member: Any) -> Effect:

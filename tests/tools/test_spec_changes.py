@@ -61,6 +61,17 @@ def test_a_spec_does_not_differ_from_itself() -> None:
             ("candidates.price.default", "0.0", "7.0", "", "", "fits, but scores otherwise"),
         ),
         (
+            _with_field("session", "visits", default=3.0),  # A whole number, which has no NaN.
+            (
+                "session.visits.default",
+                "",
+                "3.0",
+                "",
+                "prepare again",
+                "fits, but scores otherwise",
+            ),
+        ),
+        (
             _with_field("session", "visits", transforms=(Transform("clip", (0.0, 9.0)),)),
             ("session.visits.transforms", "clip(0, 5)", "clip(0, 9)", "", "", "train again"),
         ),
@@ -81,7 +92,26 @@ def test_a_spec_does_not_differ_from_itself() -> None:
         ),
         (
             _with_table("action", values=("click", "cart", "order")),
-            ("tables.action.values", "click, order", "click, cart, order", "", "", "train again"),
+            (
+                "tables.action.values",
+                "click, order",
+                "click, cart, order",
+                "",
+                "prepare again",
+                "train again",
+            ),
+        ),
+        (
+            _with_table("hour", integer_ids=23),
+            ("tables.hour.integer_ids", "24", "23", "", "prepare again", "train again"),
+        ),
+        (
+            _with_table("item", size=7),
+            ("tables.item.size", "", "7", "", "prepare again", "train again"),
+        ),
+        (
+            _with_table("item", sha256="0c" * 32),
+            ("tables.item.sha256", "", "0c" * 32, "", "prepare again", "train again"),
         ),
         (
             _with_table("item", width=5),

@@ -155,15 +155,27 @@ def _read_dense_field(node: SpecNode, name: str, section: str) -> Field:
     if _is_optional(node) and "default" not in keys:
         rule = "must have a `default`, because it is optional and a model needs some number."
         raise node.error(rule, "Add `default: 0.0`, or remove `optional`.")
+    dtype = keys["dense"].choice(("float32", "int64"))
     return Field(
         name,
         section,
         "dense",
-        keys["dense"].choice(("float32", "int64")),
+        dtype,
         transforms=_read_transforms(keys["transform"]) if "transform" in keys else (),
-        default=keys["default"].number() if "default" in keys else None,
+        default=_read_default(keys["default"], dtype) if "default" in keys else None,
         optional=_is_optional(node),
     )
+
+
+def _read_default(node: SpecNode, dtype: str) -> float:
+    default = node.number()
+    # Records hold the default of whole numbers, which have no NaN to stand for it.
+    if dtype == "int64" and not (default.is_integer() and abs(default) < 2**63):
+        raise node.error(
+            f"must be a whole number within int64, as the field is. Received: {node.written}.",
+            "Write a whole number, or make the field `dense: float32`.",
+        )
+    return default
 
 
 def _read_transforms(node: SpecNode) -> tuple[Transform, ...]:

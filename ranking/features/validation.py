@@ -153,7 +153,9 @@ def _check_candidates(report: _Report) -> None:
 def _check_field(spec: FeatureSpec, field: Field, column: pa.Array, report: _Report) -> None:
     may_be_null = field.optional or field.default is not None
     if column.null_count and not may_be_null:
-        remedy = "Fill it in the source, or add `optional: true` to the field in the spec."
+        remedy = "Fill it in the source."
+        if field.kind != "label":
+            remedy = "Fill it in the source, or add `optional: true` to the field in the spec."
         report.check(_mask(column.is_null()), field, column, "have a value", remedy)
     owners = None
     if field.kind == "ids":

@@ -11,6 +11,8 @@ from ranking.did_you_mean import did_you_mean
 from ranking.features.spec import BEHAVIORS, CANDIDATES, FeatureSpec, Field
 from ranking.sources.source_error import SourceError
 
+_FILL_OR_ALLOW = "Fill it, or say `optional: true` in the feature spec"
+_REQUIRED = {"required": "always"}  # Of what no spec can make optional: labels, list elements.
 _TYPES = {"string": pa.string(), "int64": pa.int64(), "float32": pa.float32()}
 
 
@@ -25,7 +27,7 @@ def arrow_schema(spec: FeatureSpec) -> pa.Schema:
     sections = {BEHAVIORS: spec.behaviors, CANDIDATES: (*spec.candidates, *spec.labels)}
     for name, fields in sections.items():
         struct = pa.struct([_arrow_field(field) for field in fields])
-        columns.append(pa.field(name, _list_of(struct), nullable=False))
+        columns.append(pa.field(name, _list_of(struct), nullable=False, metadata=_REQUIRED))
     return pa.schema(columns)
 
 
@@ -57,13 +59,18 @@ def conform(
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def missing_column(path: str, expected: str, where: str, present: list[str]) -> SourceError:
-    """The error that says that `where` lacks the column `path` of type `expected`."""
+def _missing_column(field: pa.Field, place: "_Place", present: list[str]) -> SourceError:
+    remedy = "Add or rename the column"
+    if not _is_required(field):
+        remedy += ", or change the field in the spec (`optional: true`, or leave it out)"
     return SourceError(
-        f"Column `{path}` is missing in {where}; the feature spec asks for {expected}. "
-        f"{did_you_mean(path.rpartition('.')[2], present)} Add or rename the column, or change the "
-        "field in the spec (`optional: true`, or leave it out)."
+        f"Column `{place.path}` is missing in {place.where}; the feature spec asks for "
+        f"{_describe(field.type)}. {did_you_mean(place.path.rpartition('.')[2], present)} {remedy}."
     )
+
+
+def _is_required(field: pa.Field) -> bool:
+    return b"required" in (field.metadata or {})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,14 +86,15 @@ class _Place:
 
 
 def _list_of(value_type: pa.DataType) -> pa.DataType:
-    return pa.list_(pa.field("item", value_type, nullable=False))
+    return pa.list_(pa.field("item", value_type, nullable=False, metadata=_REQUIRED))
 
 
 def _arrow_field(field: Field) -> pa.Field:
     value_type = _TYPES[field.dtype]
     nullable = field.optional or field.default is not None
     arrow_type = _list_of(value_type) if field.kind == "ids" else value_type
-    return pa.field(field.name, arrow_type, nullable=nullable)
+    metadata = _REQUIRED if field.kind == "label" else None
+    return pa.field(field.name, arrow_type, nullable=nullable, metadata=metadata)
 
 
 def _fit_child(
@@ -94,7 +102,7 @@ def _fit_child(
 ) -> pa.Array:
     if array is None:
         if not field.nullable:
-            raise missing_column(place.path, _describe(field.type), place.where, names)
+            raise _missing_column(field, place, names)
         return pa.nulls(rows, field.type)
     return _fit(array, field, place)
 
@@ -115,10 +123,8 @@ def _fit(array: pa.Array, field: pa.Field, place: _Place) -> pa.Array:
         fitted = _fit_value(array, field.type, place)
     if fitted.null_count and not field.nullable:
         row = place.row_of(int(np.argmax(fitted.is_null().to_numpy(zero_copy_only=False))))
-        raise place.error(
-            "have a value in every row",
-            f"Received: null in row {row}. Fill it, or say `optional: true` in the feature spec.",
-        )
+        remedy = "Fill it" if _is_required(field) else _FILL_OR_ALLOW
+        raise place.error("have a value in every row", f"Received: null in row {row}. {remedy}.")
     return fitted
 
 

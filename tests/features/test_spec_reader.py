@@ -38,7 +38,7 @@ def test_every_part_of_a_spec_is_read() -> None:
     query = spec.field("session", "query")
     assert (query.kind, query.max_length, query.pool, query.optional) == ("text", 3, "max", True)
     age = spec.field("session", "age")
-    assert (age.kind, age.dtype, age.default) == ("dense", "int64", 0.001)
+    assert (age.kind, age.dtype, age.default) == ("dense", "int64", 10.0)
     assert spec.field("behaviors", "tags").kind == "ids"
     assert spec.field("behaviors", "brand").dtype == "int64"
     assert spec.field("candidates", "level").dtype == "float32"
@@ -228,7 +228,7 @@ MEANINGFUL = [
     ("max_length: 3", "max_length: 4"),
     ("pool: max", "pool: mean"),
     ("dense: int64", "dense: float32"),
-    ("default: 1e-3", "default: 1e-4"),
+    ("default: 1e+1", "default: 1e+2"),
     ("max_length: 19", "max_length: 20"),
     ("[log1p, {clip: [0, 5]}, {s", "[{clip: [0, 5]}, log1p, {s"),
     ("[log1p, {clip: [0, 5]}, {s", "[{clip: [0, 5]}, {s"),

@@ -116,6 +116,13 @@ def test_a_broken_rule_is_reported_with_place_rule_and_value(
         validate_sessions(SPEC, batch.slice(2), where="logs/train", first_session=102)
 
 
+def test_a_label_is_not_said_to_be_optional() -> None:
+    with pytest.raises(RecordError, match=r"`labels_order` .*Fill it in the source\.$"):
+        validate_sessions(SPEC, _batch(_set("candidates", 0, order=None)), where="x")
+    with pytest.raises(RecordError, match=r"`grade` .*add `optional: true` to the field"):
+        validate_sessions(SPEC, _batch(lambda row: row.update(grade=None)), where="x")
+
+
 def test_what_the_spec_allows_is_no_error() -> None:
     batch = small_sessions(SPEC, 23, 1)
     validate_sessions(SPEC, batch, where="logs/train")

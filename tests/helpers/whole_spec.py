@@ -19,7 +19,7 @@ session:
   kind: {table: kind}
   day: {table: day, optional: true}
   query: {table: term, tokens: whitespace, max_length: 3, pool: max, optional: true}
-  age: {dense: int64, default: 1e-3, optional: true}
+  age: {dense: int64, default: 1e+1, optional: true}
 behaviors:
   sequence: {max_length: 19}
   item: {table: item}

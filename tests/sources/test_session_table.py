@@ -117,6 +117,23 @@ def test_missing_column_names_file_path_type_and_near_names():
     assert "int64" in message and "Did you mean `clik`?" in message
 
 
+def test_what_can_never_be_optional_is_not_said_to_be():
+    row = shop_session(1)
+    del row["candidates"][0]["click"]
+    with pytest.raises(SourceError, match=r"`candidates.click`.*null in row 0\. Fill it\.$"):
+        conform(_batch(row), SCHEMA, "x")
+    del row["candidates"][1]["click"]
+    with pytest.raises(SourceError, match=r"`candidates.click` is missing.*rename the column\.$"):
+        conform(_batch(row), SCHEMA, "x")
+    row = shop_session(1)
+    row["candidates"][1]["tags"] = [None]
+    with pytest.raises(SourceError, match=r"`candidates.tags`.*Fill it\.$"):
+        conform(_batch(row), SCHEMA, "x")
+    row = {**shop_session(1), "time": None}
+    with pytest.raises(SourceError, match=r"`time`.*`optional: true` in the feature spec\.$"):
+        conform(_batch(row), SCHEMA, "x")
+
+
 @pytest.mark.parametrize(
     ("name", "array", "words"),
     [

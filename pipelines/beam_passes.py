@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.beam_steps import (
     COUNTS,
+    KEYS,
     CollectFacts,
     CountOnes,
     EncodePieces,
@@ -23,11 +25,12 @@ from pipelines.beam_steps import (
     sum_ones,
     write_pickle,
 )
-from ranking.features.manifest import SplitManifest
+from ranking.features.candidate_keys import Keys
 from ranking.features.preparation_passes import (
     LEARN,
     WRITE,
     PreparationJob,
+    WrittenSplit,
     check_same_sessions,
 )
 from ranking.features.session_counts import sum_counts
@@ -71,7 +74,7 @@ class BeamPasses:
 
     def write(
         self, job: PreparationJob, folder: Path, spec: FeatureSpec
-    ) -> dict[str, SplitManifest]:
+    ) -> dict[str, WrittenSplit]:
         """Writes all splits in one pass."""
         facts = self._facts or self._collect(job, spec, folder, None)
         write_pickle(facts, folder / _FACTS)
@@ -81,24 +84,25 @@ class BeamPasses:
         def build(pipeline: Any) -> dict[str, Any]:
             pieces = pipeline | ReadParts(job, job.splits)
             step = beam.ParDo(EncodePieces(job, spec, folder, folder / _FACTS))
-            encoded = pieces | "encode" >> step.with_outputs(COUNTS, main="records")
+            encoded = pieces | "encode" >> step.with_outputs(COUNTS, KEYS, main="records")
             shards = encoded.records | "by shard" >> beam.GroupByKey()
             written = shards | "write" >> beam.ParDo(WriteShards(spec, folder))
             counts = encoded[COUNTS] | "add up" >> beam.CombinePerKey(sum_counts)
-            return {"counts": counts, "written": written}
+            return {"counts": counts, "written": written, "keys": encoded[KEYS]}
 
         results = self._run(build, folder)
         (folder / _FACTS).unlink()
         counts, records = dict(results["counts"]), dict(results["written"])
-        manifests = {}
+        splits = {}
         for split in job.splits:
             total = counts.get(split, sum_counts([]))
             check_same_sessions(job, split, facts.split_sessions(split), total.sessions)
             sessions = [records.get((split, shard), 0) for shard in range(job.shards)]
             shards = finished_shards(folder, f"{spec.name}-{split}", sessions)
-            manifests[split] = total.split_manifest(shards)
+            keys = _in_order(results["keys"], split)
+            splits[split] = WrittenSplit(total.split_manifest(shards), keys)
             job.progress(WRITE, split, total.sessions)
-        return manifests
+        return splits
 
     def _collect(
         self, job: PreparationJob, spec: FeatureSpec, folder: Path, learner: FeatureLearner | None
@@ -141,6 +145,12 @@ class BeamPasses:
         for path in paths.values():
             path.unlink()
         return results
+
+
+def _in_order(keys: Sequence[tuple[str, int, Keys]], split: str) -> Keys:
+    """The keys of a split's sessions, in their order."""
+    found = {first: some for name, first, some in keys if name == split}
+    return np.concatenate([np.zeros(0, np.uint64), *(found[first] for first in sorted(found))])
 
 
 def _check(options: Sequence[str]) -> None:

@@ -22,7 +22,7 @@ from ranking.features.spec import FeatureSpec
 from ranking.features.validation import validate_sessions
 from ranking.features.vocabularies import FeatureLearner
 
-COUNTS = "counts"
+COUNTS, KEYS = "counts", "keys"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,7 +173,9 @@ class CountOnes(beam.DoFn):
 
 
 class EncodePieces(beam.DoFn):
-    """`Piece`s -> split and shard, and the records that go there; tagged `COUNTS`, their counts.
+    """`Piece`s -> split and shard, and the records that go there.
+
+    Tagged `COUNTS`, split and counts; tagged `KEYS`, split, number of the first session, and keys.
 
     Args:
         job: What is prepared.
@@ -208,6 +210,7 @@ class EncodePieces(beam.DoFn):
         for shard, some in records.items():
             yield (piece.split, shard), (first, some)
         yield beam.pvalue.TaggedOutput(COUNTS, (piece.split, encoded.counts))
+        yield beam.pvalue.TaggedOutput(KEYS, (piece.split, first, encoded.keys))
 
 
 class WriteShards(beam.DoFn):

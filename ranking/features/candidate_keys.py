@@ -40,10 +40,10 @@ def candidate_keys(
     item = spec.field(CANDIDATES, spec.roles.item[0])
     users, items = session.columns[user.key], candidates.columns[item.key]
     windows, has_window = _windows(spec, session)
-    owners = mixed(mixed(_hashes(users)) ^ windows)
-    keys = mixed(np.repeat(owners, candidates.lengths) ^ _hashes(items))
-    known = np.repeat(_is_known(user, users) & has_window, candidates.lengths)
-    return keys, known & _is_known(item, items)
+    owners = mixed(mixed(id_hashes(users)) ^ windows)
+    keys = mixed(np.repeat(owners, candidates.lengths) ^ id_hashes(items))
+    known = np.repeat(is_known(user, users) & has_window, candidates.lengths)
+    return keys, known & is_known(item, items)
 
 
 def mixed(values: Keys) -> Keys:
@@ -59,6 +59,26 @@ def mixed(values: Keys) -> Keys:
     return np.asarray(values ^ (values >> np.uint64(31)), np.uint64)
 
 
+def id_hashes(column: pa.Array) -> Keys:
+    """Maps ids `[n]` to 64-bit hashes `[n]`; those of text are computed once per distinct value."""
+    if not pa.types.is_string(column.type):
+        return mixed(_bits(_numbers(column)))
+    distinct = column.fill_null("").dictionary_encode()
+    digests = [
+        hashlib.blake2b(text.encode(), digest_size=8).digest()
+        for text in distinct.dictionary.to_pylist()
+    ]
+    hashes = np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
+    return np.asarray(hashes[distinct.indices.to_numpy()], np.uint64)
+
+
+def is_known(field: Field, column: pa.Array) -> npt.NDArray[np.bool_]:
+    """Maps ids `[n]` to whether each is neither null nor NaN nor what stands for a missing id."""
+    nobody = missing_value(dataclasses.replace(field, kind="id"))
+    is_nobody = pc.fill_null(pc.equal(column, pa.scalar(nobody, column.type)), False)
+    return _is_valid(column) & ~np.asarray(is_nobody.to_numpy(zero_copy_only=False), np.bool_)
+
+
 def _windows(spec: FeatureSpec, session: SectionColumns) -> tuple[Keys, npt.NDArray[np.bool_]]:
     """Numbers of windows `[n]`, and whether a session has one `[n]`."""
     if spec.global_window == "train":
@@ -69,30 +89,10 @@ def _windows(spec: FeatureSpec, session: SectionColumns) -> tuple[Keys, npt.NDAr
     return _bits(times), _is_valid(column)
 
 
-def _is_known(field: Field, column: pa.Array) -> npt.NDArray[np.bool_]:
-    """Bool `[n]`: neither null nor NaN nor the value that stands for a missing id."""
-    nobody = missing_value(dataclasses.replace(field, kind="id"))
-    is_nobody = pc.fill_null(pc.equal(column, pa.scalar(nobody, column.type)), False)
-    return _is_valid(column) & ~np.asarray(is_nobody.to_numpy(zero_copy_only=False), np.bool_)
-
-
 def _is_valid(column: pa.Array) -> npt.NDArray[np.bool_]:
     return np.asarray(
         pc.invert(pc.is_null(column, nan_is_null=True)).to_numpy(zero_copy_only=False), np.bool_
     )
-
-
-def _hashes(column: pa.Array) -> Keys:
-    """64-bit hashes `[n]` of ids; those of text are computed once per distinct value."""
-    if not pa.types.is_string(column.type):
-        return mixed(_bits(_numbers(column)))
-    distinct = column.fill_null("").dictionary_encode()
-    digests = [
-        hashlib.blake2b(text.encode(), digest_size=8).digest()
-        for text in distinct.dictionary.to_pylist()
-    ]
-    hashes = np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
-    return np.asarray(hashes[distinct.indices.to_numpy()], np.uint64)
 
 
 def _numbers(column: pa.Array) -> npt.NDArray[np.int64] | npt.NDArray[np.float64]:

@@ -11,10 +11,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from ranking.features.batch_bytes import batch_bytes, batch_of_bytes
+from ranking.features.candidate_keys import Keys
 from ranking.features.global_labels import GlobalLabels
 from ranking.features.record_encoding import RecordEncoder
 from ranking.features.session_columns import cut_columns, session_columns, with_columns
 from ranking.features.session_counts import SessionCounts, count_sessions
+from ranking.features.session_keys import session_keys
 from ranking.features.spec import FeatureSpec
 from ranking.features.validation import validate_sessions
 
@@ -30,11 +32,13 @@ class EncodedSessions:
         first_session: Number of the first one in its split.
         records: Serialized records.
         counts: Their counts.
+        keys: What `session_keys` gives for them.
     """
 
     first_session: int
     records: list[bytes]
     counts: SessionCounts
+    keys: Keys
 
 
 class EncodingPool:
@@ -137,7 +141,12 @@ def encode_sessions(
     spec = encoder.spec
     validate_sessions(spec, batch, where=where, first_session=first_session)
     sections = cut_columns(spec, with_columns(session_columns(spec, batch), global_columns or {}))
-    return EncodedSessions(first_session, encoder.encode(sections), count_sessions(spec, sections))
+    return EncodedSessions(
+        first_session,
+        encoder.encode(sections),
+        count_sessions(spec, sections),
+        session_keys(spec, sections),
+    )
 
 
 _encoders: list[RecordEncoder] = []  # The one of this process, if it is a worker.

@@ -3,14 +3,16 @@
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+
 from ranking.features.encoding_pool import EncodingPool
 from ranking.features.global_labels import GlobalLabels
-from ranking.features.manifest import SplitManifest
 from ranking.features.preparation_passes import (
     LABEL,
     LEARN,
     WRITE,
     PreparationJob,
+    WrittenSplit,
     check_same_sessions,
 )
 from ranking.features.prepared_data import VOCABULARY_FOLDER
@@ -57,17 +59,17 @@ class LocalPasses:
 
     def write(
         self, job: PreparationJob, folder: Path, spec: FeatureSpec
-    ) -> dict[str, SplitManifest]:
+    ) -> dict[str, WrittenSplit]:
         """Writes split after split, so that the global labels of one at a time are in memory."""
         with EncodingPool(spec, folder / VOCABULARY_FOLDER, self._workers) as pool:
             return {split: self._write(job, split, pool, folder, spec) for split in job.splits}
 
     def _write(
         self, job: PreparationJob, split: str, pool: EncodingPool, folder: Path, spec: FeatureSpec
-    ) -> SplitManifest:
+    ) -> WrittenSplit:
         labels = self._global_labels(job, split, spec)
         batches, where = job.source.splits[split](), job.where(split)
-        counts = []
+        counts, keys = [], [np.zeros(0, np.uint64)]
         writer = ShardWriter(
             folder, f"{spec.name}-{split}", shards=job.shards, seed=job.seeds(split)
         )
@@ -75,11 +77,12 @@ class LocalPasses:
             for some in pool.encode(batches, where=where, global_labels=labels):
                 writer.write(some.records)
                 counts.append(some.counts)
+                keys.append(some.keys)
                 job.progress(WRITE, split, some.counts.sessions)
             shards = writer.finish()
         total = sum_counts(counts)
         check_same_sessions(job, split, self._seen.get(split, total.sessions), total.sessions)
-        return total.split_manifest(shards)
+        return WrittenSplit(total.split_manifest(shards), np.concatenate(keys))
 
     def _global_labels(
         self, job: PreparationJob, split: str, spec: FeatureSpec

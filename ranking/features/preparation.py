@@ -18,6 +18,7 @@ from ranking.features.prepared_data import (
     PreparedData,
     read_prepared,
 )
+from ranking.features.repeated_sessions import check_ids_differ
 from ranking.features.spec import FeatureSpec
 from ranking.features.tfds_metadata import write_tfds_metadata
 from ranking.features.vocabularies import FeatureLearner
@@ -63,7 +64,7 @@ def prepare(
 
     Raises:
         FileExistsError: If the folder is there already.
-        RecordError: If a session breaks a rule.
+        RecordError: If a session breaks a rule, or has the id of another.
         VocabularyError: If a vocabulary cannot be learned or copied.
         ValueError: If an argument is out of range or the source has nothing to prepare.
     """
@@ -82,7 +83,9 @@ def prepare(
             passes.learn(job, learner, spec, temporary)
         resolved = learner.resolve(temporary / VOCABULARY_FOLDER)
         (temporary / SPEC_FILE).write_text(resolved.to_json() + "\n", encoding="utf-8")
-        splits = passes.write(job, temporary, resolved)
+        written = passes.write(job, temporary, resolved)
+        check_ids_differ(job, resolved, {name: split.keys for name, split in written.items()})
+        splits = {name: split.manifest for name, split in written.items()}
         _check_sessions(job, splits)
         splits = {name: split for name, split in splits.items() if split.sessions}
         description = {"source": source_name, **source.description}

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from ranking.features.candidate_keys import Keys
 from ranking.features.manifest import SplitManifest
 from ranking.features.spec import FeatureSpec
 from ranking.features.vocabularies import FeatureLearner
@@ -50,6 +51,19 @@ class PreparationJob:
         return self.seed, SPLITS.index(split)
 
 
+@dataclasses.dataclass(frozen=True)
+class WrittenSplit:
+    """A split that was written.
+
+    Attributes:
+        manifest: Its entry in the manifest.
+        keys: What `session_keys` gives for its sessions, in order.
+    """
+
+    manifest: SplitManifest
+    keys: Keys
+
+
 class PreparationPasses(Protocol):
     """The passes over a source. What comes out does not depend on who makes them."""
 
@@ -70,7 +84,7 @@ class PreparationPasses(Protocol):
 
     def write(
         self, job: PreparationJob, folder: Path, spec: FeatureSpec
-    ) -> dict[str, SplitManifest]:
+    ) -> dict[str, WrittenSplit]:
         """Checks and encodes all splits, and writes them into the folder.
 
         Args:

@@ -165,7 +165,7 @@ class Roles:
             Category-MoE.
         parent_category: One of `item`: the category above `category`.
         scenario: Session field that names the surface.
-        session_id: Session field that names the session in messages.
+        session_id: Session field that names the session in messages; no two have the same id.
         user_id: Session field that names the user.
         time: Session field that orders sessions, in seconds.
         popularity: Candidate field that ranks by popularity, the simplest reference.

@@ -61,7 +61,7 @@ def test_records_are_encoded_like_the_oracle(spec, folder, encoder, sessions):
     batch = next(iter(records.map(encode_records)))
     check_encoded(spec, sessions, {key: value.numpy() for key, value in batch.items()})
     assert batch["labels_click"].shape == batch["candidates_item"].shape
-    assert batch["session_id"][2] == b"session-2"
+    assert batch["session_id"][2] == b"session-3002"
 
 
 @pytest.mark.parametrize("garbage", [False, True])

@@ -30,7 +30,7 @@ def small_data(folder: Path, **sessions: int) -> PreparedData:
 def small_batch(count: int, seed: str, **changes: Any) -> pa.RecordBatch:
     """`count` random sessions; `changes` replace values of the first candidate of session 1."""
     chance = random.Random(seed)
-    rows = [_session(chance, number) for number in range(count)]
+    rows = [_session(chance, number, seed) for number in range(count)]
     rows[min(1, count - 1)]["candidates"][0] |= changes
     return pa.RecordBatch.from_pylist(rows, schema=arrow_schema(SPEC))
 
@@ -68,7 +68,7 @@ def started(
     return Trainer(run, data, strategy, max_steps=max_steps, data_service=data_service)
 
 
-def _session(chance: random.Random, number: int) -> dict[str, Any]:
+def _session(chance: random.Random, number: int, seed: str) -> dict[str, Any]:
     def item() -> dict[str, Any]:
         tags = [chance.randint(1, 7) for _ in range(chance.randint(0, 3))]
         return {"item": f"item-{chance.randint(0, 22)}", "tags": tags}
@@ -76,7 +76,7 @@ def _session(chance: random.Random, number: int) -> dict[str, Any]:
     clicked = chance.randint(0, 2)
     return {
         "query": chance.choice(["red shoes", "boots", None]),
-        "session_id": f"session-{number}",
+        "session_id": f"{seed}-{number}",
         "time": 1_700_000_000 + number,
         "user_id": f"user-{chance.randint(0, 12)}",
         "behaviors": [item() for _ in range(chance.randint(0, 7))],

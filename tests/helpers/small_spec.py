@@ -65,10 +65,13 @@ def small_sessions(spec: FeatureSpec, n: int, seed: int) -> pa.RecordBatch:
     """`n` random sessions of `small_spec`. Session 1 has no behaviors (where `n` > 1).
 
     Histories reach past `behaviors_max_length`, ids past their `max_length`; every optional field
-    is missing now and then, the last candidate's price is NaN now and then.
+    is missing now and then, the last candidate's price is NaN now and then. No two seeds have a
+    session id in common.
     """
     chance = random.Random(seed)
     rows = [_session(spec, chance, number) for number in range(n)]
+    for number, row in enumerate(rows):
+        row["session_id"] = f"session-{1000 * seed + number}"
     return pa.RecordBatch.from_pylist(rows, schema=sessions_schema(spec))
 
 
@@ -148,7 +151,6 @@ def _candidate_fields() -> tuple[Field, ...]:
 def _session(spec: FeatureSpec, chance: random.Random, number: int) -> dict[str, Any]:
     behaviors = 0 if number == 1 else chance.randint(0, spec.behaviors_max_length + 2)
     return {
-        "session_id": f"session-{number}",
         "user_id": f"user-{chance.randint(0, 6)}",
         "time": 1_700_000_000 + number,
         "trust": _maybe(chance, chance.random),

@@ -74,8 +74,8 @@ def test_sessions_are_shown_as_text(run: Run, data: PreparedData) -> None:
 
 
 def test_a_session_is_found_by_its_id(run: Run, data: PreparedData) -> None:
-    _, out, _ = run(f"--data={data.folder}", "--session_id=session-5", "--json")
-    assert [json.loads(line)["session_id"] for line in out.splitlines()] == ["session-5"]
+    _, out, _ = run(f"--data={data.folder}", "--session_id=session-1005", "--json")
+    assert [json.loads(line)["session_id"] for line in out.splitlines()] == ["session-1005"]
     code, _, err = run(f"--data={data.folder}", "--session_id=session-22")
     assert code == 1
     assert err.startswith("error: `--session_id` must be in the records read. Received")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from ranking.features.preparation import prepare
@@ -45,7 +46,10 @@ def _changed(spec: FeatureSpec, tables: dict[str, dict[str, Any]]) -> FeatureSpe
 
 def _data(folder: Path, spec: FeatureSpec, sessions: int, seed: int) -> PreparedData:
     batch = small_sessions(spec, sessions, seed)
-    return prepare(spec, list_source({"train": [batch], "test": [batch]}), folder, shards=1)
+    ids = pa.array([f"test-{number}" for number in range(sessions)])
+    test = batch.set_column(batch.schema.get_field_index("session_id"), "session_id", ids)
+    source = list_source({"train": [batch], "test": [test.cast(batch.schema)]})
+    return prepare(spec, source, folder, shards=1)
 
 
 def _run(folder: Path, data: PreparedData, model: str = "dnn", **settings: str) -> Run:

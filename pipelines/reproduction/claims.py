@@ -154,14 +154,18 @@ def _peak(setting: str, best: float, measurements: Measurements) -> JudgedClaim:
     """The claim that a setting is best at one value, against the best of the others."""
     text = f"`{setting}` is best at {best:g}"
     points = swept_points(setting, measurements.systems)
-    found = {
+    tried = {
         value: comparison
         for value, system in points.items()
         if value != best and best in points
         if (comparison := measurements.compare(system, points[best], _AUC_AT_10, LONG_TAIL_1))
     }
+    # Without a session that all seeds have a value for, there is no gain to choose a rival by.
+    found = {value: comparison for value, comparison in tried.items() if comparison.sessions}
     if not found:
-        return JudgedClaim(text, {}, None, f"missing: runs with several values of {setting}")
+        runs = f"runs with several values of {setting}"
+        missing = "sessions with a value in every run" if tried else runs
+        return JudgedClaim(text, {}, None, f"missing: {missing}")
     rival = min(found, key=lambda value: found[value].gain)
     comparison = _against_all(found[rival], list(found.values()))
     return JudgedClaim(text, {}, comparison, f"compared with {rival:g}, the best other value")

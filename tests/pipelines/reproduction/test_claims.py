@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from pipelines.reproduction.claims import (
@@ -12,9 +13,10 @@ from pipelines.reproduction.claims import (
     JudgedClaim,
     judged_claims,
 )
-from pipelines.reproduction.evaluated_sets import test_sets
+from pipelines.reproduction.evaluated_sets import TestSet, test_sets
 from pipelines.reproduction.evaluated_systems import read_evaluated
 from pipelines.reproduction.measurements import Measurements
+from pipelines.reproduction.paper_numbers import FULL, LONG_TAIL_1
 from pipelines.reproduction.systems import SYSTEMS
 from ranking.metrics.holm import holm_correction
 from tests.helpers.fake_runs import fake_run
@@ -33,13 +35,17 @@ SKILLS = {
 
 
 @pytest.fixture(scope="module")
-def claims(tmp_path_factory):
+def measurements(tmp_path_factory):
     folder = tmp_path_factory.mktemp("claims")
     for system, skill in SKILLS.items():
         for seed in (1, 2):
             fake_run(folder, system, seed, skill=skill)
     systems = read_evaluated(folder, "made-up", SYSTEMS)
-    measurements = Measurements(systems, test_sets(systems.sessions, 22), draws=100)
+    return Measurements(systems, test_sets(systems.sessions, 22), draws=100)
+
+
+@pytest.fixture(scope="module")
+def claims(measurements):
     return {claim.text: claim for claim in judged_claims(measurements)}
 
 
@@ -68,6 +74,17 @@ def test_missing_runs_are_named(claims):
     claim = claims["`contrastive_weight` is best at 0.05"]
     assert claim.comparison is None
     assert claim.note == "missing: runs with several values of contrastive_weight"
+
+
+def test_a_set_without_a_session_to_compare_tells_nothing_about_the_best_value(measurements):
+    aucs = [run.metrics["auc_at_10"] for run in measurements.systems.all_runs]
+    empty = np.isnan(aucs).any(axis=0)
+    long_tail = TestSet(LONG_TAIL_1, "III", "without positives", empty)
+    sets = [measurements.test_sets[FULL], long_tail]
+    judged = judged_claims(Measurements(measurements.systems, sets, draws=10))
+    claim = next(claim for claim in judged if claim.text == "`negatives` is best at 3")
+    assert empty.any() and claim.comparison is None and claim.verdict == ""
+    assert claim.note == "missing: sessions with a value in every run"
 
 
 def test_p_values_are_corrected_over_the_claims_that_were_tested(claims):

@@ -50,7 +50,11 @@ def _facts(
     run: PlannedRun, found: Mapping[str, Any], manifest: str | None
 ) -> list[tuple[str, Any, Any]]:
     """What is no setting: name, what the run has, what is asked."""
-    facts = [("model", found.get("model"), run.system.model), ("seed", found["seed"], run.seed)]
+    facts = [
+        ("model", found.get("model"), run.system.model),
+        ("seed", found["seed"], run.seed),
+        ("warm_start", found.get("warm_start"), None),
+    ]
     if manifest is not None and "manifest_sha256" in found:
         facts.append(("data (manifest.json)", found["manifest_sha256"][:12], manifest[:12]))
     record = read_record(run.log)

@@ -31,6 +31,10 @@ def _check(plan, **changes):
     check_finished(planned_runs(AW_MOE, dataclasses.replace(plan, **changes)))
 
 
+def _change(path, **changes):
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
 def test_what_was_asked_passes(plan):
     _check(plan)
     _check(plan, settings=[*plan.settings, "gbdt:trees=5"])
@@ -72,12 +76,18 @@ def test_a_run_that_was_cut_short_is_not_taken_for_a_whole_one(plan):
     _check(plan, max_steps=2)
 
 
+def test_a_run_that_started_from_another_is_not_taken_for_a_plain_one(plan):
+    _change(plan.out / "runs/din-seed1/settings.json", warm_start=None)
+    _check(plan)
+    _change(plan.out / "runs/din-seed1/settings.json", warm_start="runs/old")
+    with pytest.raises(ValueError, match="warm_start is runs/old, asked is none"):
+        _check(plan)
+
+
 def test_other_data_are_found_out(plan, tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data/manifest.json").write_text("{}")
-    path = plan.out / "runs/din-seed1/settings.json"
-    document = json.loads(path.read_text())
-    path.write_text(json.dumps({**document, "manifest_sha256": "0123"}))
+    _change(plan.out / "runs/din-seed1/settings.json", manifest_sha256="0123")
     with pytest.raises(ValueError, match=r"data \(manifest.json\) is 0123, asked is"):
         _check(plan, data=tmp_path / "data")
 

@@ -42,16 +42,14 @@ def write_results(
     metrics = {"test": evaluation.document()}
     if export:
         print_export(console, _export(console, trainer, metrics))
-    best_step = progress.step if progress.best_step < 0 else progress.best_step
+    train = {
+        "steps": progress.step,
+        "best_step": progress.step if progress.best_step < 0 else progress.best_step,
+        "max_steps": trainer.max_steps,
+    }
     # Written last: its presence says that the run is finished.
-    write_metrics(
-        run.metrics_path,
-        {
-            **metrics,
-            "train": {"steps": progress.step, "best_step": best_step},
-            "history": list(progress.history),
-        },
-    )
+    history = list(progress.history)
+    write_metrics(run.metrics_path, {**metrics, "train": train, "history": history})
     console.print(f"{'sessions':>8}: {sessions}", highlight=False)
     console.print(f"{'metrics':>8}: {run.metrics_path}", highlight=False)
 

@@ -11,7 +11,7 @@ from pipelines.reproduction.system_settings import asked_settings
 from ranking.features.prepared_data import MANIFEST_FILE, file_sha256
 from ranking.models.catalog import model_entry
 from ranking.settings_parser import parse_assignment
-from ranking.training.run_folder import SETTINGS_FILE
+from ranking.training.run_folder import METRICS_FILE, SETTINGS_FILE
 from ranking.training.settings import TrainingSettings
 
 _PARTS = ("model_settings", "training_settings")
@@ -29,7 +29,8 @@ def check_finished(runs: Iterable[PlannedRun]) -> None:
             manifest = run.data / MANIFEST_FILE
             if run.data not in manifests and manifest.is_file():
                 manifests[run.data] = file_sha256(manifest)
-            _check(run, _read_settings(run.folder), manifests.get(run.data))
+            found = _read(run.folder / SETTINGS_FILE, "settings")
+            _check(run, found, manifests.get(run.data))
 
 
 def _check(run: PlannedRun, found: Mapping[str, Any], manifest: str | None) -> None:
@@ -52,15 +53,21 @@ def _facts(
     """What is no setting: name, what the run has, what is asked."""
     facts = [
         ("model", found.get("model"), run.system.model),
-        ("seed", found["seed"], run.seed),
+        ("seed", found.get("seed"), run.seed),
         ("warm_start", found.get("warm_start"), None),
     ]
     if manifest is not None and "manifest_sha256" in found:
         facts.append(("data (manifest.json)", found["manifest_sha256"][:12], manifest[:12]))
-    record = read_record(run.log)
-    if record is not None:
-        facts.append(("max_steps", record.max_steps, run.max_steps))
-    return facts
+    return facts + _limit(run)
+
+
+def _limit(run: PlannedRun) -> list[tuple[str, Any, Any]]:
+    """Where training was to stop, as far as that is known."""
+    train = _read(run.folder / METRICS_FILE, "metrics").get("train", {})
+    if "max_steps" in train:
+        return [("max_steps", train["max_steps"], run.max_steps)]
+    record = read_record(run.log)  # Of a run of an older version only the record says it.
+    return [] if record is None else [("max_steps", record.max_steps, run.max_steps)]
 
 
 def _settings(run: PlannedRun, found: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
@@ -103,13 +110,11 @@ def _typed(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def _read_settings(folder: Path) -> dict[str, Any]:
-    path = folder / SETTINGS_FILE
+def _read(path: Path, what: str) -> dict[str, Any]:
     try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return {"seed": None, **document}
+        return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise ValueError(
-            f"{path} must hold the settings of a finished run: {error}. Remove the folder to train "
+            f"{path} must hold the {what} of a finished run: {error}. Remove the folder to train "
             "it again."
         ) from error

@@ -13,7 +13,8 @@ class RunRecord:
 
     Attributes:
         seconds: Time it took, all attempts together.
-        max_steps: Steps after which it was to stop, if not at its end.
+        max_steps: Steps after which it was to stop, if not at its end; where `metrics.json` of the
+            run says it too, that counts.
     """
 
     seconds: float

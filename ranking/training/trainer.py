@@ -54,6 +54,7 @@ class Trainer:
             for this process. Batches then differ from run to run.
 
     Attributes:
+        max_steps: As given.
         workers: The processes that train together.
 
     Raises:
@@ -72,6 +73,7 @@ class Trainer:
     ) -> None:
         self.run = run
         self.data = data
+        self.max_steps = max_steps
         self.workers = Workers(strategy)
         flags = {"max_steps": max_steps, "data_service": data_service}
         self.workers.check_same(_agreed(run, data) | flags, "flags, data and versions")

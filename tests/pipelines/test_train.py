@@ -79,6 +79,7 @@ def test_a_run_leaves_all_that_is_needed_to_go_on(run: Run, tmp_path: Path) -> N
     steps = metrics["train"]["steps"]
     assert metrics["test"]["all"]["sessions"] == 13
     assert metrics["train"]["best_step"] == steps == metrics["history"][0]["step"]
+    assert metrics["train"]["max_steps"] is None
     assert checkpoint_steps(folder / "checkpoints") == [steps]
     assert list((folder / "tensorboard").glob("events.out.tfevents.*"))
     assert (folder / "export" / "1" / "saved_model.pb").is_file()
@@ -94,7 +95,7 @@ def test_a_run_leaves_all_that_is_needed_to_go_on(run: Run, tmp_path: Path) -> N
     paper = _json(folder / "settings.json")["training_settings"]
     assert paper["learning_rate"] == PRESETS["paper"].learning_rate
     assert paper["batch_size"] == 24 and paper["negatives_per_positive"] == 1.0
-    assert _json(folder / "metrics.json")["train"] == {"best_step": 1, "steps": 1}
+    assert _json(folder / "metrics.json")["train"] == {"best_step": 1, "steps": 1, "max_steps": 1}
     assert not (folder / "export").exists()
 
 
@@ -105,7 +106,8 @@ def test_a_run_that_was_killed_continues(run: Run, tmp_path: Path) -> None:
     code, out, err = run("--max_steps=3")
     assert code == 0, err
     assert f"Continuing the unfinished run in {tmp_path / 'run'}." in out.replace("\n", "")
-    assert _json(tmp_path / "run" / "metrics.json")["train"]["steps"] == 3
+    train = _json(tmp_path / "run" / "metrics.json")["train"]
+    assert train["steps"] == train["max_steps"] == 3
 
 
 @pytest.mark.slow

@@ -76,6 +76,19 @@ def test_a_run_that_was_cut_short_is_not_taken_for_a_whole_one(plan):
     _check(plan, max_steps=2)
 
 
+@pytest.mark.parametrize("noted", [None, 2])
+def test_what_a_run_says_of_its_end_counts_whatever_its_record_says(plan, noted):
+    run = next(run for run in planned_runs(AW_MOE, plan) if run.name == "din-seed1")
+    run.log.parent.mkdir()
+    write_record(run.log, RunRecord(1.0, noted))
+    _change(run.folder / "metrics.json", train={"steps": 20, "max_steps": 20})
+    with pytest.raises(ValueError, match="max_steps is 20, asked is none"):
+        _check(plan)
+    _check(plan, max_steps=20)
+    _change(run.folder / "metrics.json", train={"steps": 70, "max_steps": None})
+    _check(plan)
+
+
 def test_a_run_that_started_from_another_is_not_taken_for_a_plain_one(plan):
     _change(plan.out / "runs/din-seed1/settings.json", warm_start=None)
     _check(plan)
@@ -92,9 +105,10 @@ def test_other_data_are_found_out(plan, tmp_path):
         _check(plan, data=tmp_path / "data")
 
 
-def test_unreadable_settings_are_one_clear_error(plan):
-    (plan.out / "runs/din-seed1/settings.json").write_text("{")
-    with pytest.raises(ValueError, match="settings.json must hold the settings of a finished run"):
+@pytest.mark.parametrize("what", ["settings", "metrics"])
+def test_unreadable_files_are_one_clear_error(plan, what):
+    (plan.out / f"runs/din-seed1/{what}.json").write_text("{")
+    with pytest.raises(ValueError, match=f"{what}.json must hold the {what} of a finished run"):
         _check(plan)
 
 

@@ -52,11 +52,19 @@ class BaselineRun:
     versions: Mapping[str, str]
 
     def document(self) -> dict[str, Any]:
-        """What `settings.json` holds, with the keys that every run has there."""
+        """What `settings.json` holds, with the keys that every run has there.
+
+        Beside them `changed_settings` has the names of those that are not the program's own: who
+        reads the file does not know its defaults.
+        """
         return {
             "model": self.model,
             "model_settings": dataclasses.asdict(self.model_settings),
             "training_settings": dataclasses.asdict(self.training_settings),
+            "changed_settings": [
+                *_changed(self.model_settings),
+                *_changed(self.training_settings),
+            ],
             "seed": self.seed,
             "data": str(self.data.folder),
             "simulated": self.data.manifest.simulated,
@@ -64,6 +72,13 @@ class BaselineRun:
             "manifest_sha256": file_sha256(self.data.folder / MANIFEST_FILE),
             "versions": dict(self.versions),
         }
+
+
+def _changed(settings: Any) -> list[str]:
+    """Names of the settings that are not as they are by default."""
+    default = dataclasses.asdict(type(settings)())
+    found = dataclasses.asdict(settings)
+    return [name for name, value in found.items() if value != default[name]]
 
 
 def read_settings(model: Any, training: Any, typed: Sequence[str]) -> tuple[Any, Any]:

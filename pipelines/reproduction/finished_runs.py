@@ -74,9 +74,11 @@ def _settings(run: PlannedRun, found: Mapping[str, Any]) -> list[tuple[str, Any,
     """Every setting: name, what the run has, what is asked."""
     flat = {name: value for part in _PARTS for name, value in found.get(part, {}).items()}
     if not run.is_catalog_model:
-        # Only its program knows the defaults, so what is not typed is not compared.
+        # Only its program knows the defaults; where it does not say what differs from them, as in
+        # older versions, what is not typed is not compared.
+        changed = dict.fromkeys(found.get("changed_settings", ()), "the default")
         typed = {name: _value(text) for name, text in run.overrides.items()}
-        return [(name, flat.get(name), value) for name, value in typed.items()]
+        return [(name, flat.get(name), value) for name, value in {**changed, **typed}.items()]
     asked = asked_settings(run.system, dict(run.overrides), run.preset)
     defaults = _defaults(run.system.model)
     # What an older run does not know had no other value than today's default.

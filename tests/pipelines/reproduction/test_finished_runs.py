@@ -67,6 +67,16 @@ def test_another_setting_is_one_clear_error(plan, changes, message):
         _check(plan, **changes)
 
 
+def test_a_yardstick_with_a_setting_that_nobody_asks_for_is_one_clear_error(plan):
+    _change(plan.out / "runs/gbdt-seed1/settings.json", changed_settings=["trees"])
+    with pytest.raises(ValueError, match="trees is 5, asked is the default"):
+        _check(plan)
+    _check(plan, settings=[*plan.settings, "gbdt:trees=5"])
+    _change(plan.out / "runs/gbdt-seed1/settings.json", changed_settings=[])
+    _check(plan)
+    _check(plan, settings=[*plan.settings, "gbdt:trees=5"])
+
+
 def test_a_run_that_was_cut_short_is_not_taken_for_a_whole_one(plan):
     run = next(run for run in planned_runs(AW_MOE, plan) if run.name == "din-seed1")
     run.log.parent.mkdir()

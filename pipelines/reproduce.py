@@ -13,7 +13,8 @@ Examples:
     python -m pipelines.reproduce --paper=usr --data=data/demo --out=results/usr-demo \
         --parts=table1
 
-What is trained already is not trained again; an unfinished run continues.
+What is trained already is not trained again; an unfinished run continues. A report compares all
+runs in <out>/runs, so each must be as these flags ask for it, --report_only or not.
 """
 
 import signal
@@ -86,7 +87,7 @@ def main() -> None:
     from rich.console import Console
 
     from pipelines.reproduction.finished_runs import check_finished
-    from pipelines.reproduction.planning import planned_runs
+    from pipelines.reproduction.planning import planned_runs, reported_runs
 
     console = Console()
     paper = PAPERS[FLAGS.paper]
@@ -96,10 +97,11 @@ def main() -> None:
     if not FLAGS.report_only:
         _check_data(plan.data)
         _prepare(console, paper, plan, runs)
-        check_finished(runs)
+        check_finished([*runs, *reported_runs(paper, plan)])
         failed = _train(console, runs)
     missing = [run for run in runs if not run.is_finished]
     if len(missing) < len(runs) or not failed:
+        check_finished(reported_runs(paper, plan))
         _report(console, paper, plan, missing)
     if failed:
         raise ValueError(

@@ -1,19 +1,16 @@
 """The evaluations of a folder of runs, read and checked against each other."""
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pipelines.reproduction.evaluated_run import EvaluatedRun, session_metrics
 from pipelines.reproduction.evaluated_sessions import TestSessions
+from pipelines.reproduction.run_files import finished_folders, sessions_file
 from pipelines.reproduction.system import System
 from pipelines.reproduction.system_settings import defining_settings
-from ranking.training.session_document import sessions_path
 from ranking.training.session_file import SessionFile
-
-_RUN_NAME = re.compile(r"(?P<system>.+)-seed(?P<seed>[0-9]+)")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -86,18 +83,12 @@ def _find(
     """The file of each run's sessions by system and seed, and the runs without one."""
     found, unevaluated = {}, []
     order = list(definitions)
-    for run in sorted(folder.iterdir()) if folder.is_dir() else []:
-        name = _RUN_NAME.fullmatch(run.name)
-        if name is None or name["system"] not in definitions:
-            continue
-        if not (run / "metrics.json").is_file():
-            continue
-        paths = [sessions_path(run, "test"), sessions_path(run, "test", Path(data_name))]
-        path = next((path for path in paths if path.is_file()), None)
+    for key, run in finished_folders(folder, definitions).items():
+        path = sessions_file(run, data_name)
         if path is None:
             unevaluated.append(run)
         else:
-            found[name["system"], int(name["seed"])] = path
+            found[key] = path
     keys = sorted(found, key=lambda key: (order.index(key[0]), key[1]))
     return {key: found[key] for key in keys}, unevaluated
 

@@ -61,13 +61,43 @@ def system_overrides(
         ValueError: If no system has a setting, or a value is refused.
     """
     _check_known(settings[EVERY], every.values())
-    overrides = {system.name: _overrides(system, settings, every) for system in systems}
+    overrides = {system.name: overrides_of(system, settings, every) for system in systems}
     for system in systems:
         if system.program == TRAIN:
             asked = asked_settings(system, overrides[system.name], preset)
             if system.is_swept and asked == _asked_of_base(system, settings, preset, every):
                 del overrides[system.name]
     return overrides
+
+
+def overrides_of(
+    system: System, settings: Mapping[str, Overrides], every: Mapping[str, System]
+) -> Overrides:
+    """Maps a system to the overrides of all, of its bases, its own, and above them what makes it.
+
+    Args:
+        system: The system.
+        settings: As `split_settings` returns them.
+        every: All systems of the paper by name.
+
+    Raises:
+        ValueError: If a setting would make it another system.
+    """
+    own = settings.get(system.name, {})
+    for name in own.keys() & system.settings.keys():
+        raise ValueError(
+            f"`{name}` makes the system `{system.name}` what it is, so `--set` cannot change it. "
+            f"Received: --set={system.name}:{name}={own[name]}"
+        )
+    inherited: Overrides = {}
+    base = system.base
+    while base:
+        inherited = {**settings.get(base, {}), **inherited}
+        base = every[base].base
+    # Of programs outside the catalog, only this is known: what they are to predict.
+    names = _setting_names(system) if system.program == TRAIN else {"task"}
+    common = {name: text for name, text in settings[EVERY].items() if name in names}
+    return {**common, **inherited, **own, **system.settings}
 
 
 def asked_settings(system: System, overrides: Overrides, preset: str) -> dict[str, Any]:
@@ -104,28 +134,7 @@ def _asked_of_base(
     system: System, settings: Mapping[str, Overrides], preset: str, every: Mapping[str, System]
 ) -> dict[str, Any]:
     base = every[system.base]
-    return asked_settings(base, _overrides(base, settings, every), preset)
-
-
-def _overrides(
-    system: System, settings: Mapping[str, Overrides], every: Mapping[str, System]
-) -> Overrides:
-    """Those of all, of its bases, its own, and above them what the system is made of."""
-    own = settings.get(system.name, {})
-    for name in own.keys() & system.settings.keys():
-        raise ValueError(
-            f"`{name}` makes the system `{system.name}` what it is, so `--set` cannot change it. "
-            f"Received: --set={system.name}:{name}={own[name]}"
-        )
-    inherited: Overrides = {}
-    base = system.base
-    while base:
-        inherited = {**settings.get(base, {}), **inherited}
-        base = every[base].base
-    # Of programs outside the catalog, only this is known: what they are to predict.
-    names = _setting_names(system) if system.program == TRAIN else {"task"}
-    common = {name: text for name, text in settings[EVERY].items() if name in names}
-    return {**common, **inherited, **own, **system.settings}
+    return asked_settings(base, overrides_of(base, settings, every), preset)
 
 
 def _check_known(common: Mapping[str, str], systems: Collection[System]) -> None:

@@ -80,6 +80,35 @@ def test_a_report_needs_neither_training_nor_data(run, faked):
     assert str(faked) not in text
 
 
+@pytest.mark.parametrize(
+    ("system", "seed", "changed", "message"),
+    [
+        ("aw_moe_base", 1, {"epochs": "10"}, "epochs is 10, asked is 6"),
+        ("din", 7, {"dropout": "0.5"}, "dropout is 0.5, asked is 0.0"),
+    ],
+)
+@pytest.mark.parametrize("only", ["--report_only", "--noreport_only"])
+def test_a_run_that_no_one_asked_for_must_be_as_the_others_are(
+    run, faked, monkeypatch, system, seed, changed, message, only
+):
+    monkeypatch.setattr(program, "_check_data", lambda folder: None)
+    fake_run(faked / "out/runs", system, seed, changed=changed)
+    code, _, err = run(only, "--parts=comparison", "--seeds=2")
+    assert code == 1
+    assert f"runs/{system}-seed{seed} holds a run with other settings: {message}" in err
+    assert not (faked / "out/report").exists() and not (faked / "out/logs").exists()
+
+
+def test_more_seeds_and_other_parts_are_reported_where_they_are_as_asked(run, faked):
+    fake_run(faked / "out/runs", "din", 7)
+    fake_run(faked / "out/runs", "aw_moe_base", 1, changed={"epochs": "10"})
+    flags = ("--parts=comparison", "--seeds=2", "--set=aw_moe:epochs=10")
+    code, _, err = run("--report_only", *flags)
+    assert code == 0, err
+    text = (faked / "out/report/aw_moe-data.md").read_text(encoding="utf-8")
+    assert "`din`</sub> | – | 1, 2, 7 |" in text and "`aw_moe_base`</sub>" in text
+
+
 def test_reports_on_the_same_data_can_have_names(run, faked):
     code, out, err = run("--report_only", "--report_name=aw_moe-data-longer")
     assert code == 0, err

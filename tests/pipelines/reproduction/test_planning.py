@@ -7,10 +7,11 @@ import pytest
 
 from pipelines.reproduction.aw_moe_paper import AW_MOE
 from pipelines.reproduction.plan import Plan
-from pipelines.reproduction.planning import planned_runs
+from pipelines.reproduction.planning import planned_runs, reported_runs
 from pipelines.reproduction.system import TRAIN
 from pipelines.reproduction.system_settings import asked_settings, defining_settings
 from pipelines.reproduction.systems import PARTS, SYSTEMS
+from tests.helpers.fake_runs import fake_run
 
 CATALOG = [system for system in SYSTEMS.values() if system.program == TRAIN]
 PLAN = Plan(data=Path("data/x"), out=Path("out"), parts=PARTS, seeds=3, sweep_seeds=2)
@@ -31,6 +32,34 @@ def test_every_system_has_its_seeds_and_the_center_is_not_trained_twice():
     assert len(swept) == 12 and all(each == [1, 2] for each in swept.values())
     assert "aw_moe_cl-mask_probability=0.1" not in seeds
     assert "aw_moe_cl-mask_probability=0.2-seed1" in runs
+
+
+def test_all_runs_that_are_evaluated_are_reported_as_they_would_be_asked_for(tmp_path):
+    for system, seed in (("din", 1), ("din", 7), ("aw_moe_gu", 1), ("gbdt", 2), ("dnn", 1)):
+        fake_run(tmp_path / "runs", system, seed)
+    fake_run(tmp_path / "runs", "aw_moe_cl-negatives=3", 1)
+    (tmp_path / "runs/dnn-seed1/sessions-test.parquet").unlink()
+    fake_run(tmp_path / "runs", "dnn", 2)
+    (tmp_path / "runs/dnn-seed2/metrics.json").unlink()
+    (tmp_path / "runs/notes").mkdir()
+    plan = Plan(
+        data=Path("data/x"),
+        out=tmp_path,
+        parts=["comparison"],
+        seeds=1,
+        settings=["aw_moe:epochs=3", "gbdt:trees=7"],
+        max_steps=5,
+    )
+    runs = {run.name: run for run in reported_runs(AW_MOE, plan)}
+    names = {"din-seed1", "din-seed7", "aw_moe_gu-seed1", "gbdt-seed2"}
+    assert runs.keys() == names | {"aw_moe_cl-negatives=3-seed1"}
+    assert runs["aw_moe_gu-seed1"].overrides["epochs"] == "3"
+    assert runs["gbdt-seed2"].overrides == {"trees": "7"}
+    assert runs["din-seed7"].max_steps == 5 and runs["gbdt-seed2"].max_steps is None
+    assert runs["din-seed7"].data == Path("data/x")
+    path = tmp_path / "runs/dnn-seed1/sessions-x-test.parquet"
+    path.touch()
+    assert "dnn-seed1" in {run.name for run in reported_runs(AW_MOE, plan)}
 
 
 def test_a_moved_center_is_left_out_of_its_own_sweep_alone():

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.reproduction.planned_run import PlannedRun
+from pipelines.reproduction.run_files import sessions_file
 from pipelines.reproduction.run_record import read_record
 from pipelines.reproduction.system_settings import asked_settings
 from ranking.features.prepared_data import MANIFEST_FILE, file_sha256
 from ranking.models.catalog import model_entry
 from ranking.settings_parser import parse_assignment
 from ranking.training.run_folder import METRICS_FILE, SETTINGS_FILE
+from ranking.training.session_file import read_document
 from ranking.training.settings import TrainingSettings
 
 _PARTS = ("model_settings", "training_settings")
@@ -23,14 +25,14 @@ def check_finished(runs: Iterable[PlannedRun]) -> None:
     Raises:
         ValueError: If one was not: says which, the settings and what to do.
     """
-    manifests: dict[Path, str] = {}
+    manifests: dict[Path, str | None] = {}
     for run in runs:
         if run.is_finished:
-            manifest = run.data / MANIFEST_FILE
-            if run.data not in manifests and manifest.is_file():
-                manifests[run.data] = file_sha256(manifest)
+            if run.data not in manifests:
+                manifest = run.data / MANIFEST_FILE
+                manifests[run.data] = file_sha256(manifest) if manifest.is_file() else None
             found = _read(run.folder / SETTINGS_FILE, "settings")
-            _check(run, found, manifests.get(run.data))
+            _check(run, found, manifests[run.data])
 
 
 def _check(run: PlannedRun, found: Mapping[str, Any], manifest: str | None) -> None:
@@ -42,8 +44,8 @@ def _check(run: PlannedRun, found: Mapping[str, Any], manifest: str | None) -> N
     if differences:
         raise ValueError(
             f"{run.folder} holds a run with other settings: {'; '.join(differences)}. Ask for what "
-            "it was trained with (--set), remove the folder to train it again, or name another "
-            "--out."
+            "it was trained with (--set, --data), remove the folder to train it again, or name "
+            "another --out."
         )
 
 
@@ -56,9 +58,27 @@ def _facts(
         ("seed", found.get("seed"), run.seed),
         ("warm_start", found.get("warm_start"), None),
     ]
-    if manifest is not None and "manifest_sha256" in found:
-        facts.append(("data (manifest.json)", found["manifest_sha256"][:12], manifest[:12]))
-    return facts + _limit(run)
+    return facts + _data(run, found, manifest) + _limit(run)
+
+
+def _data(
+    run: PlannedRun, found: Mapping[str, Any], manifest: str | None
+) -> list[tuple[str, Any, Any]]:
+    """The data of training and of the test sessions, as far as the run says them.
+
+    They are told by their manifest; where that is not known, by the name of their folder.
+    """
+    sessions = sessions_file(run.folder, run.data.resolve().name)
+    facts = []
+    for what, told in {
+        "data": found,
+        "data of the test sessions": {} if sessions is None else read_document(sessions),
+    }.items():
+        if manifest is not None and "manifest_sha256" in told:
+            facts.append((f"{what} (manifest.json)", told["manifest_sha256"][:12], manifest[:12]))
+        elif "data" in told:
+            facts.append((what, Path(told["data"]).name, run.data.resolve().name))
+    return facts
 
 
 def _limit(run: PlannedRun) -> list[tuple[str, Any, Any]]:

@@ -1,8 +1,9 @@
 """The Parquet file of an evaluation: one row per session, for comparisons and notebooks."""
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeAlias
@@ -74,6 +75,28 @@ class SessionFileWriter:
         self._waiting = []
 
 
+def read_document(path: Path) -> dict[str, Any]:
+    """What the rows of a file are of, without reading them.
+
+    Raises:
+        ValueError: If it is no file that `SessionFileWriter` wrote.
+    """
+    with _explained(path):
+        return dict(json.loads((pq.read_schema(path).metadata or {})[_DOCUMENT]))
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Names the file and the remedy where reading it fails."""
+    try:
+        yield
+    except (OSError, KeyError, TypeError, ValueError, pa.ArrowInvalid) as error:
+        raise ValueError(
+            f"{path} must be the file of an evaluation's sessions: {error!r}. Make it with "
+            "`python -m pipelines.evaluate --run=<run>`."
+        ) from error
+
+
 class SessionFile:
     """An evaluation read back: one row per session.
 
@@ -103,14 +126,9 @@ class SessionFile:
     """
 
     def __init__(self, path: Path) -> None:
-        try:
+        with _explained(path):
             table = pq.read_table(path)
             document = json.loads((table.schema.metadata or {})[_DOCUMENT])
-        except (OSError, KeyError, ValueError, pa.ArrowInvalid) as error:
-            raise ValueError(
-                f"{path} must be the file of an evaluation's sessions: {error!r}. Make it with "
-                "`python -m pipelines.evaluate --run=<run>`."
-            ) from error
         self.path = path
         self.document: dict[str, Any] = document
         self.table: pa.Table = table

@@ -29,17 +29,21 @@ def fake_run(
     order: int = 0,
     data_seed: int = 0,
     changed: Mapping[str, str] | None = None,
+    data: str = "data/made-up",
+    manifest: str | None = None,
     simulated: bool = True,
 ) -> Path:
     """A finished run of a system whose scores know the labels as well as `skill` says.
 
     `order` shuffles the rows of its session file, `data_seed` makes other sessions, `changed` are
-    settings beside those that define the system.
+    settings beside those that define the system, `data` and `manifest` what it says of its data.
     """
     settings = _settings(system, dict(changed or {}))
     folder = runs / f"{system}-seed{seed}"
     folder.mkdir(parents=True)
-    document = {**settings, "seed": seed, "data": "data/made-up", "simulated": simulated}
+    document = {**settings, "seed": seed, "data": data, "simulated": simulated}
+    if manifest is not None:
+        document["manifest_sha256"] = manifest
     (folder / "settings.json").write_text(
         json.dumps({**document, "versions": {"keras": "9.9"}}), encoding="utf-8"
     )

@@ -27,13 +27,14 @@ def fake_usr_run(
     data_seed: int = 0,
     tasks: tuple[str, ...] = TASKS,
     history: Mapping[str, list[float]] | None = None,
+    data: str = "data/made-up",
     simulated: bool = True,
     never: Collection[tuple[str, str]] = (),
 ) -> Path:
     """A finished run of a system whose scores know the labels as well as `skill` says.
 
-    `data_seed` makes other sessions, `history` are values of each epoch by name, `never`
-    has scenarios and tasks without a positive.
+    `data_seed` makes other sessions, `history` are values of each epoch by name, `data` is what it
+    says of its data, `never` has scenarios and tasks without a positive.
     """
     entry = SYSTEMS[system]
     folder = runs / f"{system}-seed{seed}"
@@ -41,7 +42,7 @@ def fake_usr_run(
     document = {
         **asked_settings(entry, dict(entry.settings), "fast"),
         "seed": seed,
-        "data": "data/made-up",
+        "data": data,
         "simulated": simulated,
     }
     (folder / "settings.json").write_text(

@@ -64,7 +64,7 @@ def test_what_is_trained_is_reported_and_not_trained_again(run, tmp_path, monkey
 def faked(tmp_path):
     for system in ("dnn", "din"):
         for seed in (1, 2):
-            fake_run(tmp_path / "out/runs", system, seed)
+            fake_run(tmp_path / "out/runs", system, seed, data="data/data")
     return tmp_path
 
 
@@ -92,16 +92,31 @@ def test_a_run_that_no_one_asked_for_must_be_as_the_others_are(
     run, faked, monkeypatch, system, seed, changed, message, only
 ):
     monkeypatch.setattr(program, "_check_data", lambda folder: None)
-    fake_run(faked / "out/runs", system, seed, changed=changed)
+    fake_run(faked / "out/runs", system, seed, changed=changed, data="data/data")
     code, _, err = run(only, "--parts=comparison", "--seeds=2")
     assert code == 1
     assert f"runs/{system}-seed{seed} holds a run with other settings: {message}" in err
     assert not (faked / "out/report").exists() and not (faked / "out/logs").exists()
 
 
+def test_runs_of_other_data_are_not_reported_as_those_that_are_named(run, faked):
+    code, _, err = run("--report_only", f"--data={faked / 'beauty'}")
+    assert code == 1
+    message = "din-seed1 holds a run with other settings: "
+    assert f"{message}data is data, asked is beauty; data of the test sessions" in err
+    (faked / "data").mkdir()
+    (faked / "data/manifest.json").write_text("{}", encoding="utf-8")
+    fake_run(faked / "out/runs", "din", 3, data="data/data", manifest="01" * 32)
+    code, _, err = run("--report_only")
+    assert code == 1
+    message = "din-seed3 holds a run with other settings: "
+    assert f"{message}data (manifest.json) is 010101010101, asked is" in err
+    assert not (faked / "out/report").exists()
+
+
 def test_more_seeds_and_other_parts_are_reported_where_they_are_as_asked(run, faked):
-    fake_run(faked / "out/runs", "din", 7)
-    fake_run(faked / "out/runs", "aw_moe_base", 1, changed={"epochs": "10"})
+    fake_run(faked / "out/runs", "din", 7, data="data/data")
+    fake_run(faked / "out/runs", "aw_moe_base", 1, changed={"epochs": "10"}, data="data/data")
     flags = ("--parts=comparison", "--seeds=2", "--set=aw_moe:epochs=10")
     code, _, err = run("--report_only", *flags)
     assert code == 0, err

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from pipelines.reproduction.finished_runs import check_finished
 from pipelines.reproduction.plan import Plan
 from pipelines.reproduction.planning import planned_runs
 from pipelines.reproduction.run_record import RunRecord, write_record
+from ranking.features.prepared_data import file_sha256
 from tests.helpers.fake_runs import fake_run
 
 
@@ -19,7 +21,7 @@ def plan(tmp_path):
     fake_run(tmp_path / "runs", "din", 1, changed={"epochs": "4"})
     fake_run(tmp_path / "runs", "gbdt", 1)
     return Plan(
-        data=Path("data/none"),
+        data=Path("data/made-up"),
         out=tmp_path,
         parts=["comparison", "yardsticks"],
         seeds=1,
@@ -108,11 +110,34 @@ def test_a_run_that_started_from_another_is_not_taken_for_a_plain_one(plan):
 
 
 def test_other_data_are_found_out(plan, tmp_path):
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data/manifest.json").write_text("{}")
+    (tmp_path / "made-up").mkdir()
+    (tmp_path / "made-up/manifest.json").write_text("{}")
+    _check(plan, data=tmp_path / "made-up")  # A run that does not say its manifest.
     _change(plan.out / "runs/din-seed1/settings.json", manifest_sha256="0123")
     with pytest.raises(ValueError, match=r"data \(manifest.json\) is 0123, asked is"):
-        _check(plan, data=tmp_path / "data")
+        _check(plan, data=tmp_path / "made-up")
+
+
+def test_test_sessions_of_other_data_are_found_out(plan, tmp_path):
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "moved/manifest.json").write_text("{}")
+    manifest = file_sha256(tmp_path / "moved/manifest.json")
+    for system, seed in (("gbdt", 1), ("din", 1)):
+        shutil.rmtree(plan.out / f"runs/{system}-seed{seed}")
+    fake_run(plan.out / "runs", "din", 1, changed={"epochs": "4"}, manifest=manifest)
+    _check(plan, data=tmp_path / "moved")  # The same data under another name.
+    shutil.rmtree(plan.out / "runs/din-seed1")
+    fake_run(plan.out / "runs", "din", 1, changed={"epochs": "4"}, manifest="45" * 32)
+    _change(plan.out / "runs/din-seed1/settings.json", manifest_sha256=manifest)
+    message = r"other settings: data of the test sessions \(manifest.json\) is 454545454545, asked"
+    with pytest.raises(ValueError, match=message):
+        _check(plan, data=tmp_path / "moved")
+
+
+def test_data_that_are_not_there_are_told_by_the_name_of_their_folder(plan):
+    _check(plan, data=Path("elsewhere/made-up"))
+    with pytest.raises(ValueError, match="din-seed1 holds .* data is made-up, asked is beauty; "):
+        _check(plan, data=Path("data/beauty"))
 
 
 @pytest.mark.parametrize("what", ["settings", "metrics"])

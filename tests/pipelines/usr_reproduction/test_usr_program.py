@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import shutil
 
 import pytest
 
@@ -62,13 +63,26 @@ def test_what_is_trained_is_reported_with_views_and_sizes(run, tmp_path, monkeyp
 
 def test_a_report_needs_neither_training_nor_data(run, tmp_path):
     for system in ("star", "usr_star"):
-        fake_usr_run(tmp_path / "out/runs", system, 1)
+        fake_usr_run(tmp_path / "out/runs", system, 1, data="data/data")
     code, out, err = run("--report_only", "--parts=table1", "--seeds=2")
     assert code == 0, err
     text = (tmp_path / "out/report/usr-data.md").read_text(encoding="utf-8")
     assert "`usr_star` (seed 2)" in text and "`apg` (seeds 1, 2)" in text
     assert "    make reproduce PAPER=usr DATA=data/data \\\n        ARGS='--parts=table1" in text
     assert str(tmp_path) not in text
+
+
+def test_runs_on_data_of_their_own_are_compared_with_those(run, tmp_path):
+    runs, name = tmp_path / "out/runs", "star-scenario_difference=2"
+    fake_usr_run(runs, "star", 1, data="data/data")
+    own = fake_usr_run(runs, name, 1, data_seed=1, data="out/data/scenario_difference=2")
+    code, _, err = run("--report_only")
+    assert code == 0, err
+    shutil.rmtree(own)
+    fake_usr_run(runs, name, 1, data_seed=1, data="out/data/scenario_difference=3")
+    code, _, err = run("--report_only")
+    assert code == 1
+    assert "data is scenario_difference=3, asked is scenario_difference=2" in err
 
 
 @pytest.mark.parametrize(

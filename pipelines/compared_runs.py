@@ -22,7 +22,8 @@ class ComparedRun:
 
     Attributes:
         folder: The run's folder.
-        document: What the file of its sessions says it is of.
+        document: What the file of its sessions says it is of; what an older one does not say is
+            assumed.
         metrics: `<task>.<metric>` -> value of each session `[S]`, NaN where a session has none.
     """
 
@@ -74,7 +75,8 @@ def read_runs(paths: Sequence[Path], metrics: Sequence[str], task: str | None) -
         rows = _rows(file, first, tasks)
         names = [f"{each}.{metric}" for each in tasks for metric in metrics]
         values = {name: file.column(name).astype(np.float64)[rows] for name in names}
-        runs.append(ComparedRun(path.parent, file.document, values))
+        document = {**_assumed(first), **file.document}
+        runs.append(ComparedRun(path.parent, document, values))
         other_segments |= {name for name in first.dimensions if _differ(name, file, first, rows)}
     return ComparedRuns(runs, first, tasks, sorted(other_segments))
 
@@ -92,6 +94,15 @@ def _open(path: Path) -> SessionFile:
             f"{path} must say what it is of. Missing: {', '.join(missing)}. Evaluate the run again."
         )
     return file
+
+
+def _assumed(first: SessionFile) -> dict[str, Any]:
+    """What files of older versions do not say: they count as of whole runs on the data evaluated.
+
+    Those data are the first file's for all of them: evaluations of one version stay as alike as
+    they were, whatever data their sessions were read from.
+    """
+    return {"trained_manifest_sha256": first.document.get("manifest_sha256"), "max_steps": None}
 
 
 def _check_tasks(file: SessionFile, tasks: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Runs as systems: equal model and settings, other seeds."""
+"""Runs as systems: equal model, settings and data of training, other seeds."""
 
 import dataclasses
 import json
@@ -47,7 +47,7 @@ def group_systems(runs: Sequence[ComparedRun]) -> list[ComparedSystem]:
         groups.setdefault((settings, turn), []).append(run)
     if len(groups) < 2:
         raise ValueError(
-            "A comparison needs at least two systems: runs with another model or other settings, "
+            "A comparison needs at least two systems: runs with another model, settings or data, "
             f"or one run twice. Received: {len(runs)} seeds of {runs[0].document['model']}, of one "
             "system. Give the runs of another one with --runs."
         )
@@ -79,8 +79,9 @@ def find_system(systems: Sequence[ComparedSystem], name: str) -> ComparedSystem:
 
 
 def other_training(systems: Sequence[ComparedSystem]) -> list[str]:
-    """The training settings in which systems differ, as `name: value, value`."""
-    settings = [system.runs[0].document["training_settings"] for system in systems]
+    """In what of their training systems differ, as `name: value, value`."""
+    documents = [system.runs[0].document for system in systems]
+    settings = [{**each["training_settings"], **_training(each)} for each in documents]
     return [
         f"{name}: {', '.join(dict.fromkeys(_text(each.get(name, _UNSET)) for each in settings))}"
         for name in _differing(settings)
@@ -90,6 +91,7 @@ def other_training(systems: Sequence[ComparedSystem]) -> list[str]:
 def _identity(run: ComparedRun) -> str:
     keys = ("model", "model_settings", "training_settings")
     parts = [*(run.document[key] for key in keys), "warm_start" in run.document]
+    parts += _training(run.document).values()
     return json.dumps(parts, sort_keys=True)
 
 
@@ -107,7 +109,17 @@ def _labels(documents: Sequence[Mapping[str, Any]]) -> list[str]:
 def _settings(document: Mapping[str, Any]) -> dict[str, Any]:
     # Seeds of one system may each start from a run of their own seed.
     start = {"warm_start": "warm_start" in document}
-    return {**document["model_settings"], **document["training_settings"], **start}
+    settings = {**document["model_settings"], **document["training_settings"]}
+    return {**settings, **start, **_training(document)}
+
+
+def _training(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes a training another one beside its settings: its data, and where it was stopped."""
+    manifest = document.get("trained_manifest_sha256")
+    return {
+        "trained_on": None if manifest is None else manifest[:12],
+        "max_steps": document.get("max_steps"),
+    }
 
 
 def _differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:

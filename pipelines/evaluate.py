@@ -43,7 +43,7 @@ def main() -> None:
     from pipelines.metrics_table import print_evaluation
     from ranking.features.prepared_data import read_prepared
     from ranking.training.metrics_file import write_metrics
-    from ranking.training.run_folder import open_run
+    from ranking.training.run_folder import open_run, trained_document
     from ranking.training.session_document import session_document, sessions_path
     from ranking.training.session_file import SessionFileWriter
 
@@ -55,7 +55,8 @@ def main() -> None:
     if out.is_dir():
         raise ValueError(f"`--out` must name a file. Received: {out}, which is a folder.")
     sessions = sessions_path(out.parent, FLAGS.split, data.folder)
-    with SessionFileWriter(sessions, session_document(run.document(), data, FLAGS.split)) as writer:
+    about = session_document(trained_document(run), data, FLAGS.split)
+    with SessionFileWriter(sessions, about) as writer:
         evaluation = evaluate_run(console, run, data, FLAGS.split, writer)
     simulated = data.manifest.simulated
     print_evaluation(

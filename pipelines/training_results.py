@@ -31,12 +31,15 @@ def write_results(
     """
     from pipelines.metrics_table import print_evaluation
     from ranking.training.metrics_file import write_metrics
+    from ranking.training.run_folder import stopped_at, trained_document
     from ranking.training.session_document import session_document, sessions_path
     from ranking.training.session_file import SessionFileWriter
 
     run, data = trainer.run, trainer.data
     sessions = sessions_path(run.folder, "test")
-    with SessionFileWriter(sessions, session_document(run.document(), data, "test")) as writer:
+    stopped = {"max_steps": stopped_at(progress.step, trainer.max_steps)}
+    about = session_document({**trained_document(run), **stopped}, data, "test")
+    with SessionFileWriter(sessions, about) as writer:
         evaluation = trainer.evaluate("test", writer)
     print_evaluation(console, evaluation, run, "test")
     metrics = {"test": evaluation.document()}

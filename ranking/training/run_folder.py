@@ -18,6 +18,7 @@ from ranking.models.catalog import model_entry
 from ranking.settings_parser import SettingsError
 from ranking.training.checkpoints import checkpoint_steps
 from ranking.training.differences import differences
+from ranking.training.metrics_file import read_metrics
 from ranking.training.settings import TrainingSettings
 
 SETTINGS_FILE = "settings.json"
@@ -160,6 +161,28 @@ def started_document(run: Run, data: PreparedData) -> dict[str, Any]:
     versions = {"keras": keras.__version__, "tensorflow": tf.__version__}
     manifest = file_sha256(data.folder / MANIFEST_FILE)
     return {**run.document(), "manifest_sha256": manifest, "versions": versions}
+
+
+def trained_document(run: Run) -> dict[str, Any]:
+    """What is known of a run with a folder: `Run.document`, and as far as the folder says it
+
+    - `manifest_sha256`: of the data it is trained on;
+    - `max_steps`: where a finished training was stopped; `None` where it came to its own end.
+    """
+    document = run.document()
+    settings = _read_settings(run.folder)
+    if "manifest_sha256" in settings:
+        document["manifest_sha256"] = settings["manifest_sha256"]
+    if run.metrics_path.is_file():
+        train = read_metrics(run.metrics_path).get("train", {})
+        if "max_steps" in train:
+            document["max_steps"] = stopped_at(train["steps"], train["max_steps"])
+    return document
+
+
+def stopped_at(steps: int, max_steps: int | None) -> int | None:
+    """Steps of a finished training -> `max_steps` where that ended it, else `None`; NaN is none."""
+    return max_steps if max_steps is not None and steps >= max_steps else None
 
 
 def _check_continues(run: Run, data: PreparedData) -> None:

@@ -3,6 +3,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.compared_runs import read_runs
+from pipelines.compared_systems import group_systems
 from tests.helpers.session_files import document, session_columns, write_sessions
 
 METRICS = ("session_auc", "ndcg")
@@ -28,6 +29,28 @@ def test_rows_are_brought_to_the_order_of_the_first(tmp_path):
     )
     assert np.isnan(compared.runs[1].metrics["click.session_auc"][:3]).all()
     assert compared.other_segments == [] and not compared.simulated
+
+
+def test_what_older_files_do_not_say_is_assumed(tmp_path):
+    said = {"trained_manifest_sha256": "0" * 64, "max_steps": None}
+    documents = [
+        document(),
+        document(seed=2, manifest_sha256="1" * 64),
+        document(seed=3, **said),
+        document(seed=4, **(said | {"trained_manifest_sha256": "1" * 64})),
+        document(seed=5, **(said | {"max_steps": 20})),
+    ]
+    paths = [
+        write_sessions(tmp_path / str(number), session_columns(61), each)
+        for number, each in enumerate(documents)
+    ]
+    assert len(read_runs(paths[:2], METRICS, None).runs) == 2
+    systems = group_systems(read_runs(paths, METRICS, None).runs)
+    assert [[run.document["seed"] for run in system.runs] for system in systems] == [
+        [1, 2, 3],
+        [4],
+        [5],
+    ]
 
 
 @pytest.mark.parametrize("ids", ["none", "shared"])

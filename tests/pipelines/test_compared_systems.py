@@ -59,6 +59,23 @@ def test_runs_that_started_from_others_are_a_system_of_their_own():
     }
 
 
+def test_runs_on_other_data_or_cut_short_are_systems_of_their_own():
+    own, other = ({"trained_manifest_sha256": name * 64, "max_steps": None} for name in "0a")
+    runs = [_run("a", **own), _run("b", seed=2, **own), _run("c", **other)]
+    runs += [_run("d", seed=2, **{**own, "max_steps": 20}), _run("e", "dnn", **own)]
+    systems = group_systems(runs)
+    assert _shown(systems) == {
+        "din trained_on=000000000000 max_steps=null": ["a", "b"],
+        "din trained_on=aaaaaaaaaaaa max_steps=null": ["c"],
+        "din trained_on=000000000000 max_steps=20": ["d"],
+        "dnn": ["e"],
+    }
+    assert other_training(systems) == [
+        "trained_on: 000000000000, aaaaaaaaaaaa",
+        "max_steps: null, 20",
+    ]
+
+
 def test_one_system_is_nothing_to_compare():
     with pytest.raises(
         ValueError, match="at least two systems: .* Received: 2 seeds of din, of one"

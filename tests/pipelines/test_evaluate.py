@@ -158,6 +158,8 @@ def test_the_numbers_are_written_beside_the_run(run_main, tmp_path):
     assert len(sessions) == 97
     assert sessions.document["split"] == "train" and sessions.document["simulated"] is True
     assert sessions.document["data"] == str(tmp_path / "data")
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text(encoding="utf-8"))
+    assert sessions.document["trained_manifest_sha256"] == settings["manifest_sha256"]
 
 
 def test_numbers_and_sessions_of_other_places_lie_side_by_side(run_main, tmp_path):

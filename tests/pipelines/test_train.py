@@ -73,6 +73,8 @@ def test_a_run_leaves_all_that_is_needed_to_go_on(run: Run, tmp_path: Path) -> N
     assert mean == pytest.approx(metrics["test"]["all"]["session_auc"], rel=1e-12)
     named = ("model", "model_settings", "training_settings", "seed", "data", "manifest_sha256")
     assert sessions.document == {name: settings[name] for name in named} | {
+        "trained_manifest_sha256": settings["manifest_sha256"],
+        "max_steps": None,
         "split": "test",
         "simulated": True,
     }
@@ -97,6 +99,7 @@ def test_a_run_leaves_all_that_is_needed_to_go_on(run: Run, tmp_path: Path) -> N
     assert paper["batch_size"] == 24 and paper["negatives_per_positive"] == 1.0
     assert _json(folder / "metrics.json")["train"] == {"best_step": 1, "steps": 1, "max_steps": 1}
     assert not (folder / "export").exists()
+    assert SessionFile(folder / "sessions-test.parquet").document["max_steps"] == 1
 
 
 @pytest.mark.slow

@@ -60,6 +60,7 @@ def test_a_run_leaves_what_runs_of_the_catalog_leave(
     sessions = SessionFile(folder / "sessions-test.parquet")
     assert sessions.tasks == ("click",) and len(sessions) == 13
     assert sessions.document["model_settings"] == settings["model_settings"]
+    assert sessions.document["trained_manifest_sha256"] == settings["manifest_sha256"]
     mean = np.nanmean(sessions.column("click.session_auc"))
     assert mean == pytest.approx(metrics["test"]["all"]["session_auc"])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ranking.features.prepared_data import PreparedData
-from ranking.training.run_folder import Run, open_run, start_run
+from ranking.training.run_folder import Run, open_run, start_run, trained_document
 from tests.helpers.small_runs import small_data, small_run
 
 
@@ -121,6 +121,26 @@ def test_a_file_is_no_run_folder(run: Run, data: PreparedData) -> None:
     run.folder.write_text("", encoding="utf-8")
     with pytest.raises(OSError, match="is a file. Name another folder"):
         start_run(run, data, overwrite=True)
+
+
+def test_it_is_told_what_a_run_was_trained_on_and_where_it_was_stopped(
+    run: Run, data: PreparedData
+) -> None:
+    start_run(run, data)
+    settings = json.loads((run.folder / "settings.json").read_text(encoding="utf-8"))
+    known = run.document() | {"manifest_sha256": settings["manifest_sha256"]}
+    assert trained_document(run) == known
+    _finished(run)  # as older versions do, which say no more
+    assert trained_document(run) == known
+    for max_steps, stopped in ((7, 7), (8, None), (None, None)):
+        train = {"train": {"steps": 7, "max_steps": max_steps}}
+        run.metrics_path.write_text(json.dumps(train), encoding="utf-8")
+        assert trained_document(run) == known | {"max_steps": stopped}
+    _edit(run.folder / "settings.json", versions={})
+    document = json.loads((run.folder / "settings.json").read_text(encoding="utf-8"))
+    del document["manifest_sha256"]
+    (run.folder / "settings.json").write_text(json.dumps(document), encoding="utf-8")
+    assert "manifest_sha256" not in trained_document(run)
 
 
 def test_what_is_no_run_cannot_be_opened(tmp_path: Path) -> None:

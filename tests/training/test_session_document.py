@@ -24,6 +24,11 @@ def test_it_says_which_run_and_which_data(tmp_path):
     }
     warm = session_document(run.document() | {"warm_start": "runs/old"}, other, "test")
     assert warm == document | {"warm_start": "runs/old"}
+    known = {"manifest_sha256": "01", "max_steps": None}
+    assert session_document(run.document() | known, other, "test") == document | {
+        "trained_manifest_sha256": "01",
+        "max_steps": None,
+    }
     own = session_document(run.document(), trained, "test")
     assert own["manifest_sha256"] != document["manifest_sha256"]
     assert len(own["manifest_sha256"]) == 64

@@ -83,7 +83,8 @@ def test_two_workers_give_the_weights_of_one(
     for name, value in one.items():
         np.testing.assert_allclose(two[name], value, rtol=1e-5, atol=1e-6, err_msg=name)
     metrics, expected = _metrics(undisturbed), _metrics(tmp_path / "run")
-    assert metrics["train"] == expected["train"] == {"steps": STEPS, "best_step": 5}
+    train = {"steps": STEPS, "best_step": 5, "max_steps": STEPS}
+    assert metrics["train"] == expected["train"] == train
     assert metrics["test"]["all"] == pytest.approx(expected["test"]["all"], rel=1e-3, nan_ok=True)
 
 

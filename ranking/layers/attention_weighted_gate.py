@@ -107,13 +107,13 @@ class AttentionWeightedGate(keras.layers.Layer):
         self.gate_normalization = gate_normalization
         self.use_bias = use_bias
         self.gate_unit = self.activation_unit = None
+        if gate_unit:
+            self.gate_unit = self._unit("gate_unit", num_experts, self.hidden_sizes, 1.0)
         if activation_unit:
             self.activation_unit = self._unit(
                 "activation_unit", 1, self.activation_hidden_sizes, ACTIVATION_UNIT_SCALE
             )
-        if gate_unit:
-            self.gate_unit = self._unit("gate_unit", num_experts, self.hidden_sizes, 1.0)
-        else:
+        if not gate_unit:
             self.pooled_to_gate = keras.layers.Dense(
                 num_experts, use_bias=False, dtype=self.dtype_policy, name="pooled_to_gate"
             )

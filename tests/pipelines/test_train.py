@@ -167,7 +167,7 @@ def test_a_run_whose_sessions_cannot_be_written_is_not_finished(
 ) -> None:
     monkeypatch.setattr(SessionFileWriter, "_write_waiting", _full_disk)
     result = run("--max_steps=1")
-    assert_one_error(result, "sessions-test.parquet: No space left on device.")
+    assert_one_error(result, "sessions-test.parquet'. Free some space, or write to another disk.")
     assert not (tmp_path / "run" / "metrics.json").exists()
     assert not list((tmp_path / "run").glob("*sessions*")) + list((tmp_path / "run").glob(".*"))
 

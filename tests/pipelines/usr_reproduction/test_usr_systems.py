@@ -131,7 +131,7 @@ def test_a_run_without_contrast_of_an_earlier_version_is_taken(tmp_path):
     weights = {"contrastive_weight": 0, **dict.fromkeys(_WEIGHTS[1:])}
     asked["model_settings"] |= weights
     (folder / "settings.json").write_text(json.dumps(asked))
-    plan = dataclasses.replace(PLAN, out=tmp_path, parts=["figures"])
+    plan = dataclasses.replace(PLAN, data=Path("data/made-up"), out=tmp_path, parts=["figures"])
     (run,) = (run for run in planned_runs(USR, plan) if run.folder == folder)
     check_finished([run])
     assert "usr_star_no_contrast" in read_evaluated(tmp_path / "runs", "made-up", SYSTEMS).runs

@@ -63,8 +63,8 @@ class BenchRecords:
             left = self.sizes.sessions
             for batch in _sessions(spec, self.sizes, "train"):
                 rows = per_impression(batch)[:left]
+                yield _numbered(rows, self.sizes.sessions - left)
                 left -= rows.num_rows
-                yield rows
                 if not left:
                     return
 
@@ -88,6 +88,17 @@ def per_impression(sessions: pa.RecordBatch) -> pa.RecordBatch:
     return repeated.set_column(at, sessions.schema.field(at), alone)
 
 
+def _numbered(rows: pa.RecordBatch, first: int) -> pa.RecordBatch:
+    """Gives rows ids of their own, as long as those of sessions: an id may not come back."""
+    at = rows.schema.get_field_index("session_id")
+    ids = _ids("train", first, rows.num_rows)
+    return rows.set_column(at, rows.schema.field(at), ids.cast(rows.schema.field(at).type))
+
+
+def _ids(split: str, first: int, count: int) -> pa.Array:
+    return pa.array([f"{SPLITS.index(split)}{first + at:08d}" for at in range(count)])
+
+
 def _sessions(spec: FeatureSpec, sizes: BenchSizes, split: str) -> Iterator[pa.RecordBatch]:
     """The sessions of a split, some at a time, the same at every pass."""
     chance = np.random.default_rng([sizes.seed, SPLITS.index(split)])
@@ -95,7 +106,7 @@ def _sessions(spec: FeatureSpec, sizes: BenchSizes, split: str) -> Iterator[pa.R
     for first in range(0, sizes.sessions, _AT_ONCE):
         count = min(_AT_ONCE, sizes.sessions - first)
         columns = {field.name: _column(spec, field, count, sizes, chance) for field in spec.session}
-        columns["session_id"] = pa.array([f"s{first + at:08d}" for at in range(count)])
+        columns["session_id"] = _ids(split, first, count)
         sections = {
             "behaviors": (spec.behaviors, sizes.behaviors),
             CANDIDATES: ((*spec.candidates, *spec.labels), sizes.candidates),

@@ -143,8 +143,7 @@ def _gain_cell(comparison: Comparison | None, of: tuple[str, str, str, str]) -> 
         known = P_VALUES[papers].get(other, {}) if COMPARED_WITH.get(other) == base else {}
         p_words = f", p {p_value(known[metric])}" if metric in known else ""
         notes.append(f"paper {gain(published)}{p_words}")
-    is_known = comparison.seed_spread_known and comparison.p_value < 0.05
-    return Cell(gain(comparison.gain), tuple(notes), strong=is_known)
+    return Cell(gain(comparison.gain), tuple(notes), strong=comparison.stands_out)
 
 
 def _against(base: str, other: str) -> Cell:

@@ -55,21 +55,16 @@ def _ablation_cell(measurements: AucMeasurements, whole: str, system: str, cell:
         return Cell(spread_text(spread))
     interval = hundredths_interval(comparison.low, comparison.high)
     notes = (f"{hundredths(comparison.gain)} {interval}", _seed_words(comparison))
-    return Cell(spread_text(spread), notes, strong=_stands_out(comparison))
+    return Cell(spread_text(spread), notes, strong=comparison.stands_out)
 
 
 def _gain_cell(comparison: Comparison | None) -> Cell:
     if comparison is None:
         return Cell(number(None))
     notes = (hundredths_interval(comparison.low, comparison.high), _seed_words(comparison))
-    return Cell(hundredths(comparison.gain), notes, strong=_stands_out(comparison))
+    return Cell(hundredths(comparison.gain), notes, strong=comparison.stands_out)
 
 
 def _seed_words(comparison: Comparison) -> str:
     seeds = min(comparison.seeds)
     return f"{seeds} seed{'s' * (seeds > 1)}"
-
-
-def _stands_out(comparison: Comparison) -> bool:
-    """Whether a cell is bold: as with verdicts, one training of a system tells nothing of it."""
-    return comparison.seed_spread_known and comparison.p_value < 0.05

@@ -88,6 +88,11 @@ class Comparison:
         """Whether interval and p-value hold the spread over seeds of both systems."""
         return min(self.seeds) > 1
 
+    @property
+    def stands_out(self) -> bool:
+        """Whether p is below 5 % before correction; with one training of a system nothing is."""
+        return self.seed_spread_known and self.p_value < _LEVEL
+
 
 def compare_systems(
     base: Sequence[Array],

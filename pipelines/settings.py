@@ -8,7 +8,8 @@ Examples:
   What `--set` of pipelines.train takes for AW-MoE, with the defaults of the paper's preset:
     python -m pipelines.settings --model=aw_moe --preset=paper
 
-The yardsticks say by themselves what they take: python -m tools.gbdt_baseline --help
+  What `--set` of a yardstick's program takes:
+    python -m pipelines.settings --model=gbdt
 """
 
 import dataclasses
@@ -41,6 +42,7 @@ def _define_flags() -> None:
 
 def main() -> None:
     """Prints one table of models, or two of settings: the model's and the training's."""
+    from pipelines.yardsticks import YARDSTICKS
     from ranking.models.catalog import MODELS, model_entry
     from ranking.training.settings import PRESETS
 
@@ -49,7 +51,13 @@ def main() -> None:
         console.width = max(console.width, _FILE_WIDTH)
     if FLAGS.model is None:
         models = {name: entry.summary for name, entry in MODELS.items()}
-        console.print(_models_table(models))
+        yardsticks = {name: yardstick.summary for name, yardstick in YARDSTICKS.items()}
+        console.print(_models_table({**models, **yardsticks}))
+        return
+    if yardstick := YARDSTICKS.get(FLAGS.model):
+        title = f"{FLAGS.model}: {yardstick.summary} (yardstick)"
+        console.print(settings_table(title, yardstick.settings))
+        console.print(settings_table("training", yardstick.training))
         return
     entry = model_entry(FLAGS.model)
     console.print(settings_table(f"{FLAGS.model}: {entry.summary}", entry.settings_class()))

@@ -17,6 +17,7 @@ from ranking.models.single_task import resolve_task
 from ranking.settings_parser import apply_overrides, parse_assignment, split_overrides
 from ranking.training.evaluation import ALL, Evaluation, ScoreFunction, evaluate
 from ranking.training.metrics_file import write_metrics
+from ranking.training.named_batches import named_batches
 from ranking.training.run_folder import METRICS_FILE, SETTINGS_FILE, SPEC_FILE, VOCABULARIES
 from ranking.training.session_document import session_document, sessions_path
 from ranking.training.session_file import SessionFileWriter
@@ -52,19 +53,11 @@ class BaselineRun:
     versions: Mapping[str, str]
 
     def document(self) -> dict[str, Any]:
-        """What `settings.json` holds, with the keys that every run has there.
-
-        Beside them `changed_settings` has the names of those that are not the program's own: who
-        reads the file does not know its defaults.
-        """
+        """What `settings.json` holds, with the keys that every run has there."""
         return {
             "model": self.model,
             "model_settings": dataclasses.asdict(self.model_settings),
             "training_settings": dataclasses.asdict(self.training_settings),
-            "changed_settings": [
-                *_changed(self.model_settings),
-                *_changed(self.training_settings),
-            ],
             "seed": self.seed,
             "data": str(self.data.folder),
             "simulated": self.data.manifest.simulated,
@@ -72,13 +65,6 @@ class BaselineRun:
             "manifest_sha256": file_sha256(self.data.folder / MANIFEST_FILE),
             "versions": dict(self.versions),
         }
-
-
-def _changed(settings: Any) -> list[str]:
-    """Names of the settings that are not as they are by default."""
-    default = dataclasses.asdict(type(settings)())
-    found = dataclasses.asdict(settings)
-    return [name for name, value in found.items() if value != default[name]]
 
 
 def read_settings(model: Any, training: Any, typed: Sequence[str]) -> tuple[Any, Any]:
@@ -160,7 +146,7 @@ def write_run(
         with SessionFileWriter(sessions_path(partial, "test"), about) as rows, explained(data):
             evaluation = evaluate(
                 score,
-                split_batches(data, encoder, "test"),
+                named_batches(data, encoder, split="test", sessions_per_batch=_SESSIONS_PER_BATCH),
                 data.spec,
                 data.vocabulary_folder,
                 sessions=rows,

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from pipelines.tree_settings import TreeSettings, TreeTraining
 from tools.counting_features import CountingFeatures
-from tools.tree_settings import TreeSettings, TreeTraining
 
 Batch = Mapping[str, Any]
 Rows = npt.NDArray[np.float32]

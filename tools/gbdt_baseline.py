@@ -13,8 +13,7 @@ Examples:
     python -m tools.gbdt_baseline --data=data/demo --out=runs/gbdt_slow \
       --set=learning_rate=0.05 --set=trees=400 --set=patience=100
 
-Settings: trees, learning_rate, leaves, smallest_leaf, l2, folds, task, negatives_per_positive,
-trees_per_step, patience; tools/tree_settings.py says what they are.
+What the settings are: python -m pipelines.settings --model=gbdt
 """
 
 import os
@@ -78,11 +77,12 @@ def _describe_run() -> "BaselineRun":
     """Flags and data -> the run they describe."""
     import sklearn
 
+    from pipelines.yardsticks import YARDSTICKS
     from ranking.features.prepared_data import read_prepared
     from tools.baseline_run import BaselineRun, check_data, read_settings
-    from tools.tree_settings import TreeSettings, TreeTraining
 
-    settings, training = read_settings(TreeSettings(), TreeTraining(), FLAGS.set)
+    default = YARDSTICKS["gbdt"]
+    settings, training = read_settings(default.settings, default.training, FLAGS.set)
     data = read_prepared(Path(FLAGS.data))
     check_data(data, settings.task)
     return BaselineRun(

@@ -16,10 +16,7 @@ Examples:
     python -m tools.tfrs_baseline --model=tfrs_dlrm --data=data/demo --out=runs/tfrs_dlrm \
       --set=width=16 --set=embedding_dropout=0.1
 
-Settings: task, history, hidden_sizes, dropout, embedding_dropout; of tfrs_dcn cross_layers and
-projection, of tfrs_dlrm width and bottom_sizes; optimizer, learning_rate, learning_rate_decay,
-weight_decay, batch_size, epochs, negatives_per_positive, patience. tools/tfrs_settings.py says what
-they are.
+What the settings are: python -m pipelines.settings --model=tfrs_dcn
 """
 
 import importlib
@@ -93,15 +90,16 @@ def _describe_run() -> "BaselineRun":
     """Flags and data -> the run they describe."""
     import tensorflow as tf
 
+    from pipelines.yardsticks import YARDSTICKS
     from ranking.did_you_mean import did_you_mean
     from ranking.features.prepared_data import read_prepared
     from tools.baseline_run import BaselineRun, check_data, read_settings
-    from tools.tfrs_settings import DcnSettings, DlrmSettings, TfrsTraining
 
-    classes = {"tfrs_dcn": DcnSettings, "tfrs_dlrm": DlrmSettings}
-    if FLAGS.model not in classes:
-        raise ValueError(f"There is no model `{FLAGS.model}`. {did_you_mean(FLAGS.model, classes)}")
-    settings, training = read_settings(classes[FLAGS.model](), TfrsTraining(), FLAGS.set)
+    models = {name: each for name, each in YARDSTICKS.items() if name.startswith("tfrs_")}
+    if FLAGS.model not in models:
+        raise ValueError(f"There is no model `{FLAGS.model}`. {did_you_mean(FLAGS.model, models)}")
+    default = models[FLAGS.model]
+    settings, training = read_settings(default.settings, default.training, FLAGS.set)
     data = read_prepared(Path(FLAGS.data))
     check_data(data, settings.task)
     return BaselineRun(

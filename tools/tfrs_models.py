@@ -7,9 +7,9 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 import tf_keras
 
+from pipelines.tfrs_settings import DcnSettings, DlrmSettings, TfrsSettings
 from ranking.features.spec import LABELS, FeatureSpec
 from tools.impression_vectors import Batch, ImpressionVectors, present_candidates
-from tools.tfrs_settings import DcnSettings, DlrmSettings, TfrsSettings
 
 
 class ImpressionModel(tfrs.Model):  # type: ignore[misc]

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import tf_keras
 
+from pipelines.tfrs_settings import TfrsTraining
 from ranking.features.dataset import training_batches, training_steps
 from ranking.features.encoder import Encoder
 from ranking.features.prepared_data import PreparedData
 from ranking.features.reading_errors import explained
 from tools.tfrs_models import ImpressionModel
-from tools.tfrs_settings import TfrsTraining
 
 Observe = Callable[[Mapping[str, float]], None]
 

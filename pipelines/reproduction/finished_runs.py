@@ -10,13 +10,12 @@ from pipelines.reproduction.run_files import sessions_file
 from pipelines.reproduction.run_record import read_record
 from pipelines.reproduction.system_settings import asked_settings
 from ranking.features.prepared_data import MANIFEST_FILE, file_sha256
-from ranking.models.catalog import model_entry
-from ranking.settings_parser import parse_assignment
 from ranking.training.run_folder import METRICS_FILE, SETTINGS_FILE
 from ranking.training.session_file import read_document
-from ranking.training.settings import TrainingSettings
 
 _PARTS = ("model_settings", "training_settings")
+_ONCE = {"batch_by_size": True}
+"""What was so before there was a setting for it, and is not by default now."""
 
 
 def check_finished(runs: Iterable[PlannedRun]) -> None:
@@ -93,39 +92,14 @@ def _limit(run: PlannedRun) -> list[tuple[str, Any, Any]]:
 def _settings(run: PlannedRun, found: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
     """Every setting: name, what the run has, what is asked."""
     flat = {name: value for part in _PARTS for name, value in found.get(part, {}).items()}
-    if not run.is_catalog_model:
-        # Only its program knows the defaults; where it does not say what differs from them, as in
-        # older versions, what is not typed is not compared.
-        changed = dict.fromkeys(found.get("changed_settings", ()), "the default")
-        typed = {name: _value(text) for name, text in run.overrides.items()}
-        return [(name, flat.get(name), value) for name, value in {**changed, **typed}.items()]
     asked = asked_settings(run.system, dict(run.overrides), run.preset)
-    defaults = _defaults(run.system.model)
-    # What an older run does not know had no other value than today's default.
-    return [
-        (name, flat.get(name, defaults.get(name)), value)
-        for part in _PARTS
-        for name, value in asked[part].items()
-    ]
+    # What an older run does not know it had as it is by default, unless it was otherwise then.
+    older = {**_flat(asked_settings(run.system, {}, "paper")), **_ONCE}
+    return [(name, flat.get(name, older[name]), value) for name, value in _flat(asked).items()]
 
 
-def _defaults(model: str) -> dict[str, Any]:
-    settings = (model_entry(model).settings_class(), TrainingSettings())
-    return {name: value for each in settings for name, value in _plain(vars(each)).items()}
-
-
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    plain: dict[str, Any] = json.loads(json.dumps(dict(values)))
-    return plain
-
-
-def _value(text: str) -> Any:
-    """A typed value as `settings.json` has it, as far as that can be told without its type."""
-    name, value = parse_assignment(f"value={text}")
-    try:
-        return json.loads({"none": "null", "true": "true", "false": "false"}.get(value, value))
-    except json.JSONDecodeError:
-        return value
+def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for part in _PARTS for name, value in settings[part].items()}
 
 
 def _typed(value: Any) -> str:

@@ -1,5 +1,6 @@
 """Tables II to VI: metrics of systems beside the paper's, and what one gains over another."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 from pipelines.reproduction.evaluated_run import ONE_NEGATIVE
@@ -68,7 +69,10 @@ def amazon_table(measurements: Measurements, references: Mapping[str, Numbers]) 
         for metric in NEGATIVE_TITLES:
             comparison = measurements.compare(base, name, metric, FULL) if base else None
             published = _published_as(metric, AMAZON)
-            row.append(_gain_cell(comparison, (AMAZON, base, name, published)))
+            cell = _gain_cell(comparison, (AMAZON, base, name, published))
+            if comparison is not None:  # Not over the row above, as one might think.
+                cell = dataclasses.replace(cell, notes=(f"over {SYSTEMS[base].title}", *cell.notes))
+            row.append(cell)
     rows += [[title, "–", number(values.get(AUC)), "", ""] for title, values in references.items()]
     titles = NEGATIVE_TITLES.values()
     return Table(["Model", *titles, *(title.replace("AUC", "gain") for title in titles)], rows)

@@ -14,10 +14,11 @@ CLAIMS_WORDS = (
     "brackets is the 95 % interval of the gain, over users and, where there are several, seeds; "
     "below it that of redrawing users alone. p-values are two-sided and corrected over all claims "
     "of this table (Holm); *alone* is before that. *Could have shown* is the smallest true "
-    "difference that 80 % of such tests would have found *alone*; corrected, it takes up to a "
-    "third more. A claim **held** where the corrected p "
-    "is below 5 % and the gain is above zero, and **did not hold** where it is below zero; "
-    "everything else is **cannot tell**, and so is what was trained with one seed."
+    "difference that 80 % of such tests would have found *alone*; corrected, it takes a third "
+    "more where seeds are many, and several times as much where two or three seeds differ. A "
+    "claim **held** where the corrected p is below 5 % and the gain is above zero, and **did not "
+    "hold** where it is below zero; everything else is **cannot tell**, and so is what was trained "
+    "with one seed."
 )
 TABLE_WORDS = (
     "Mean over sessions, then seeds; ± is the standard deviation over seeds; *paper* is what was "
@@ -32,8 +33,10 @@ AMAZON_WORDS = (
     "negative of each record, beside the AUC against all its negatives, which is more precise."
 )
 YARDSTICKS_WORDS = (
-    "AW-MoE & CL against DIN and against models from outside, on the same sessions. p-values are "
-    "corrected over this table."
+    "AW-MoE & CL against DIN and against models from outside, on the same sessions. DCN-v2 and "
+    "DLRM have the budget of the others (epochs, negatives, batch size, learning rate) unless the "
+    "table of runs says otherwise; trees have settings of their own. p-values are corrected over "
+    "this table."
 )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pipelines.reproduction.system import TRAIN, System
+from pipelines.yardsticks import YARDSTICKS
 from ranking.did_you_mean import did_you_mean
 from ranking.models.catalog import model_entry
 from ranking.settings_parser import apply_overrides, parse_assignment, split_overrides
@@ -63,10 +64,9 @@ def system_overrides(
     _check_known(settings[EVERY], every.values())
     overrides = {system.name: overrides_of(system, settings, every) for system in systems}
     for system in systems:
-        if system.program == TRAIN:
-            asked = asked_settings(system, overrides[system.name], preset)
-            if system.is_swept and asked == _asked_of_base(system, settings, preset, every):
-                del overrides[system.name]
+        asked = asked_settings(system, overrides[system.name], preset)
+        if system.is_swept and asked == _asked_of_base(system, settings, preset, every):
+            del overrides[system.name]
     return overrides
 
 
@@ -94,14 +94,13 @@ def overrides_of(
     while base:
         inherited = {**settings.get(base, {}), **inherited}
         base = every[base].base
-    # Of programs outside the catalog, only this is known: what they are to predict.
-    names = _setting_names(system) if system.program == TRAIN else {"task"}
+    names = _common_names(system)
     common = {name: text for name, text in settings[EVERY].items() if name in names}
     return {**common, **inherited, **own, **system.settings}
 
 
 def asked_settings(system: System, overrides: Overrides, preset: str) -> dict[str, Any]:
-    """What `settings.json` says of a model of the catalog with these overrides.
+    """What `settings.json` says of a system with these overrides.
 
     Returns:
         `model`, `model_settings` and `training_settings`, as JSON holds them.
@@ -139,18 +138,28 @@ def _asked_of_base(
 
 def _check_known(common: Mapping[str, str], systems: Collection[System]) -> None:
     catalog = [system for system in systems if system.program == TRAIN]
-    names = {name for system in catalog for name in _setting_names(system)}
+    names = {name for system in catalog for name in _common_names(system)}
     for name in common:
         if name not in names:
             raise ValueError(f"There is no setting `{name}`. {did_you_mean(name, names)}")
 
 
-def _setting_names(system: System) -> set[str]:
+def _common_names(system: System) -> set[str]:
+    """Settings of a system that are given to all.
+
+    Of a yardstick that is what it predicts and, where it trains as the catalog's models do, how
+    long: to have less than they have would be no fair comparison. What it is remains its own.
+    """
+    if system.program != TRAIN:
+        return {"task", *YARDSTICKS[system.model].budget}
     groups = _groups(system, "fast").values()
     names = {field.name for settings in groups for field in dataclasses.fields(settings)}
     return names - system.foreign()
 
 
 def _groups(system: System, preset: str) -> dict[str, Any]:
-    """The settings a catalog model starts from, as `pipelines.train` calls them."""
+    """The settings that a system starts from, `model` and `training`, as its program calls them."""
+    if system.program != TRAIN:
+        yardstick = YARDSTICKS[system.model]
+        return {"model": yardstick.settings, "training": yardstick.training}
     return {"model": model_entry(system.model).settings_class(), "training": PRESETS[preset]}

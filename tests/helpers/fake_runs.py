@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.reproduction.system import TRAIN
 from pipelines.reproduction.system_settings import asked_settings
 from pipelines.reproduction.systems import SYSTEMS
 from ranking.metrics.ranked_sessions import RankedSessions
@@ -63,8 +62,6 @@ def fake_run(
 
 def _settings(system: str, changed: dict[str, str]) -> dict[str, Any]:
     entry = SYSTEMS[system]
-    if entry.program != TRAIN:
-        return {"model": entry.model, "model_settings": {"trees": 5}, "training_settings": {}}
     return asked_settings(entry, {**changed, **entry.settings}, "fast")
 
 

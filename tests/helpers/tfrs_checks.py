@@ -14,11 +14,11 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
+from pipelines.tfrs_settings import DcnSettings, DlrmSettings
 from ranking.features.spec import FeatureSpec
 from tests.helpers.resolved_small_spec import resolved_small_spec
 from tools.impression_vectors import ImpressionVectors
 from tools.tfrs_models import Crosses, DotProducts, ImpressionModel, score_function
-from tools.tfrs_settings import DcnSettings, DlrmSettings
 
 Batch = dict[str, np.ndarray]
 

@@ -73,6 +73,19 @@ def test_interval_covers_the_true_gain(seeds, seed_sd, gain_sd):
     assert 0.93 <= np.mean(covered) <= 0.99
 
 
+def test_p_values_that_a_family_of_28_asks_for_come_about_as_seldom_as_they_say():
+    rng, found = np.random.default_rng(6), []
+    sessions, draws = 97, 8000
+    for _ in range(draws):
+        systems = rng.normal(0.0, 1.0, size=(2, 3, sessions))
+        base, other = systems + rng.normal(0.0, math.sqrt(2 / sessions), size=(2, 3, 1))
+        gain = other.mean() - base.mean()
+        found.append(gain_error(base, other, np.arange(sessions)).p_value(gain, sessions))
+    # Three times as often where seeds that lie close together count as known to be alike.
+    assert np.mean(np.array(found) < 0.05 / 28) < 2.0 * 0.05 / 28
+    assert np.mean(np.array(found) < 0.05) < 0.05
+
+
 def test_the_error_of_users_alone_would_not_cover():
     rng, covered = np.random.default_rng(7), []
     for _ in range(200):

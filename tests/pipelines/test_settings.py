@@ -5,6 +5,7 @@ from rich.console import Console
 
 from pipelines import settings as program
 from pipelines.settings import descriptions, settings_table
+from pipelines.yardsticks import YARDSTICKS
 from ranking.models.catalog import MODELS
 from ranking.settings_parser import apply_overrides
 from ranking.training.settings import PRESETS, TrainingSettings
@@ -12,6 +13,8 @@ from tests.helpers.run_main import program_runner
 
 SETTINGS = {name: entry.settings_class() for name, entry in MODELS.items()}
 SETTINGS |= {f"training-{name}": preset for name, preset in PRESETS.items()}
+SETTINGS |= {name: each.settings for name, each in YARDSTICKS.items()}
+SETTINGS |= {f"training-{name}": each.training for name, each in YARDSTICKS.items()}
 
 
 @pytest.fixture
@@ -85,6 +88,16 @@ def test_without_a_model_all_models_are_listed(run):
     code, out, err = run()
     assert (code, err) == (0, "")
     assert all(f"  {name}  " in out and entry.summary in out for name, entry in MODELS.items())
+
+
+@pytest.mark.parametrize("name", YARDSTICKS)
+def test_yardsticks_are_listed_and_have_their_own_settings(run, name):
+    code, out, err = run()
+    assert f"  {name}  " in out and YARDSTICKS[name].summary in out
+    code, out, err = run(f"--model={name}")
+    assert (code, err) == (0, "")
+    assert f"{name}: {YARDSTICKS[name].summary} (yardstick)" in out
+    assert " patience " in out
 
 
 def test_the_preset_decides_the_defaults_of_training(run):

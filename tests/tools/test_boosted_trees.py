@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from pipelines.tree_settings import TreeSettings, TreeTraining
 from tools.boosted_trees import BoostedTrees
-from tools.tree_settings import TreeSettings, TreeTraining
 
 ROWS, COLUMNS = 211, 3
 

@@ -49,8 +49,6 @@ def test_a_run_leaves_what_runs_of_the_catalog_leave(
     assert (settings["model"], settings["seed"]) == ("gbdt", 4)
     assert settings["model_settings"]["folds"] == 3
     assert settings["training_settings"]["trees_per_step"] == 2
-    changed = ["trees", "smallest_leaf", "folds", "trees_per_step"]
-    assert settings["changed_settings"] == changed
     assert settings["simulated"] is True
     assert settings["spec_fingerprint"] == data.spec.fingerprint
     metrics = read_metrics(folder / "metrics.json")

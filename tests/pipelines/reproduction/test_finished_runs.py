@@ -19,13 +19,14 @@ from tests.helpers.fake_runs import fake_run
 @pytest.fixture
 def plan(tmp_path):
     fake_run(tmp_path / "runs", "din", 1, changed={"epochs": "4"})
-    fake_run(tmp_path / "runs", "gbdt", 1)
+    fake_run(tmp_path / "runs", "gbdt", 1, changed={"trees": "5"})
+    fake_run(tmp_path / "runs", "tfrs_dcn", 1, changed={"hidden_sizes": "16,8"})
     return Plan(
         data=Path("data/made-up"),
         out=tmp_path,
         parts=["comparison", "yardsticks"],
         seeds=1,
-        settings=["din:epochs=4"],
+        settings=["din:epochs=4", "gbdt:trees=5", "tfrs_dcn:hidden_sizes=16,8"],
     )
 
 
@@ -39,7 +40,10 @@ def _change(path, **changes):
 
 def test_what_was_asked_passes(plan):
     _check(plan)
-    _check(plan, settings=[*plan.settings, "gbdt:trees=5"])
+    # However it is written.
+    _check(plan, settings=["din:epochs=4", "gbdt:trees=5", "tfrs_dcn:hidden_sizes=[16, 8]"])
+    _check(plan, settings=[*plan.settings, "gbdt:learning_rate=.1", "tfrs_dlrm:width=+8"])
+    _check(plan, settings=[*plan.settings, "tfrs_dcn:negatives_per_positive=None"])
 
 
 def test_what_older_versions_do_not_know_had_the_default(plan):
@@ -58,7 +62,7 @@ def test_what_older_versions_do_not_know_had_the_default(plan):
         ({"settings": []}, "din-seed1 holds a run with other settings: epochs is 4, asked is 6."),
         ({"preset": "paper"}, "learning_rate is 0.002, asked is 0.0001"),
         (
-            {"settings": ["din:epochs=4", "gbdt:trees=7"]},
+            {"settings": ["din:epochs=4", "gbdt:trees=7", "tfrs_dcn:hidden_sizes=16,8"]},
             "gbdt-seed1 holds a run with other settings: trees is 5, asked is 7. Ask for what it "
             "was trained with",
         ),
@@ -70,13 +74,24 @@ def test_another_setting_is_one_clear_error(plan, changes, message):
 
 
 def test_a_yardstick_with_a_setting_that_nobody_asks_for_is_one_clear_error(plan):
-    _change(plan.out / "runs/gbdt-seed1/settings.json", changed_settings=["trees"])
-    with pytest.raises(ValueError, match="trees is 5, asked is the default"):
+    with pytest.raises(ValueError, match="trees is 5, asked is 200"):
+        _check(plan, settings=["din:epochs=4", "tfrs_dcn:hidden_sizes=16,8"])
+
+
+def test_a_yardstick_that_trained_for_less_than_the_models_do_is_one_clear_error(plan):
+    with pytest.raises(ValueError, match="tfrs_dcn-seed1 .* epochs is 6, asked is 9"):
+        _check(plan, settings=[*plan.settings, "epochs=9"])
+    _check(plan, settings=[*plan.settings, "epochs=9", "tfrs_dcn:epochs=6"])
+
+
+def test_a_run_of_before_random_batches_had_sorted_ones(plan):
+    path = plan.out / "runs/din-seed1/settings.json"
+    document = json.loads(path.read_text())
+    del document["training_settings"]["batch_by_size"]
+    path.write_text(json.dumps(document))
+    with pytest.raises(ValueError, match="batch_by_size is True, asked is False"):
         _check(plan)
-    _check(plan, settings=[*plan.settings, "gbdt:trees=5"])
-    _change(plan.out / "runs/gbdt-seed1/settings.json", changed_settings=[])
-    _check(plan)
-    _check(plan, settings=[*plan.settings, "gbdt:trees=5"])
+    _check(plan, settings=[*plan.settings, "din:batch_by_size=true"])
 
 
 def test_a_run_that_was_cut_short_is_not_taken_for_a_whole_one(plan):
@@ -122,7 +137,7 @@ def test_test_sessions_of_other_data_are_found_out(plan, tmp_path):
     (tmp_path / "moved").mkdir()
     (tmp_path / "moved/manifest.json").write_text("{}")
     manifest = file_sha256(tmp_path / "moved/manifest.json")
-    for system, seed in (("gbdt", 1), ("din", 1)):
+    for system, seed in (("gbdt", 1), ("tfrs_dcn", 1), ("din", 1)):
         shutil.rmtree(plan.out / f"runs/{system}-seed{seed}")
     fake_run(plan.out / "runs", "din", 1, changed={"epochs": "4"}, manifest=manifest)
     _check(plan, data=tmp_path / "moved")  # The same data under another name.
@@ -149,4 +164,4 @@ def test_unreadable_files_are_one_clear_error(plan, what):
 
 def test_unfinished_runs_are_left_to_training(plan):
     (plan.out / "runs/din-seed1/metrics.json").unlink()
-    _check(plan, settings=[])
+    _check(plan, settings=plan.settings[1:])

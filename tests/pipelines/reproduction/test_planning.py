@@ -11,6 +11,7 @@ from pipelines.reproduction.planning import planned_runs, reported_runs
 from pipelines.reproduction.system import TRAIN
 from pipelines.reproduction.system_settings import asked_settings, defining_settings
 from pipelines.reproduction.systems import PARTS, SYSTEMS
+from ranking.settings_parser import SettingsError
 from tests.helpers.fake_runs import fake_run
 
 CATALOG = [system for system in SYSTEMS.values() if system.program == TRAIN]
@@ -84,14 +85,24 @@ def test_parts_bring_what_they_need():
 
 def test_settings_go_where_they_are_known_and_never_undo_a_system():
     plan = dataclasses.replace(
-        PLAN, settings=["contrastive_weight=0.2", "din:epochs=4", "epochs=2", "gbdt:depth=3"]
+        PLAN, settings=["contrastive_weight=0.2", "din:epochs=4", "epochs=2", "gbdt:trees=3"]
     )
     runs = _by_name(plan)
     assert runs["dnn-seed1"].overrides == {"epochs": "2"}
     assert runs["din-seed1"].overrides == {"epochs": "4"}
     assert runs["aw_moe-seed1"].overrides["contrastive_weight"] == "0"
     assert runs["aw_moe_cl-seed1"].overrides["contrastive_weight"] == "0.2"
-    assert runs["gbdt-seed1"].overrides == {"depth": "3"}
+    assert runs["gbdt-seed1"].overrides == {"trees": "3"}
+
+
+def test_what_trains_as_the_models_do_trains_as_long():
+    settings = ["epochs=2", "dropout=0.5", "learning_rate=0.1", "tfrs_dlrm:epochs=3"]
+    runs = _by_name(dataclasses.replace(PLAN, settings=settings))
+    assert runs["tfrs_dcn-seed1"].overrides == {"epochs": "2", "learning_rate": "0.1"}
+    assert runs["tfrs_dlrm-seed1"].overrides == {"epochs": "3", "learning_rate": "0.1"}
+    assert runs["gbdt-seed1"].overrides == {}  # Its learning rate is another.
+    with pytest.raises(SettingsError, match="There is no setting `depth`.* trees"):
+        _by_name(dataclasses.replace(PLAN, settings=["gbdt:depth=3"]))
 
 
 def test_all_systems_are_told_what_to_predict():

@@ -85,6 +85,7 @@ def test_the_numbers_are_those_of_the_runs_beside_the_paper_s(report):
     assert "paper 0.7185" in _section(report[".md"], "Table IV")
     table = _section(report[".md"], "Table V")
     assert "paper 0.7381" in table and "paper +0.0109, p &lt;1e-20" in table
+    assert "<sub>over DNN</sub>" in table and "<sub>over Category-MoE</sub>" in table
     assert "Base+GU+AU (AW-MoE)" in _section(report[".md"], "Table VI")
     assert "Gradient-boosted trees" in _section(report[".md"], "Table II")
     assert "| Oracle | 0.9000 |" in _section(report[".md"], "Table II")

@@ -70,7 +70,7 @@ class DlrmSettings(TfrsSettings):
 
 @dataclasses.dataclass(frozen=True)
 class TfrsTraining:
-    """How they are trained.
+    """How they are trained: by default as the preset `fast` trains the models of the catalog.
 
     Attributes:
         optimizer: `adamw`, `adam` or `adagrad`.
@@ -82,7 +82,7 @@ class TfrsTraining:
         negatives_per_positive: Candidates without a label that are kept for each with one, drawn
             anew in every epoch; `none` keeps all.
         patience: Epochs without a better validation session AUC before training stops; 0 never
-            stops.
+            stops. The best epoch's weights are kept either way.
     """
 
     optimizer: Literal["adamw", "adam", "adagrad"] = "adamw"
@@ -90,9 +90,9 @@ class TfrsTraining:
     learning_rate_decay: Literal["constant", "cosine"] = "cosine"
     weight_decay: float = 1e-2
     batch_size: int = 2048
-    epochs: int = 4
-    negatives_per_positive: float | None = 4.0
-    patience: int = 2
+    epochs: int = 6
+    negatives_per_positive: float | None = None
+    patience: int = 0
 
     def __post_init__(self) -> None:
         require_choices(self)

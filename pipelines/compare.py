@@ -14,10 +14,16 @@ _METRICS = ("session_auc", "auc_at_10", "ndcg", "ndcg_at_10")
 
 def _define_flags() -> None:
     flags.DEFINE_multi_string(
-        "runs", None, "Folders of runs, apart by blanks or commas; may be repeated.", required=True
+        "runs",
+        None,
+        "Folders of runs, or files of sessions that evaluations with --out left, apart by blanks "
+        "or commas; may be repeated.",
+        required=True,
     )
     flags.DEFINE_string(
-        "base", None, "What to compare with: a run's folder or a label; the first run by default."
+        "base",
+        None,
+        "What to compare with: a run as in --runs or a label; the first run by default.",
     )
     flags.DEFINE_string("split", "test", "Split that was evaluated.")
     flags.DEFINE_string(
@@ -48,7 +54,6 @@ def main() -> None:
     from pipelines.comparison_report import compare_all
     from pipelines.comparison_table import print_comparison
     from ranking.training.metrics_file import write_metrics
-    from ranking.training.session_document import sessions_path
 
     console = Console()
     out = Path(FLAGS.out) if FLAGS.out else None
@@ -56,7 +61,7 @@ def main() -> None:
         raise ValueError(f"`--out` must name a file. Received: {out}, which is a folder.")
     metrics = list(dict.fromkeys(_parts(FLAGS.metric)))
     data = Path(FLAGS.data) if FLAGS.data else None
-    paths = [sessions_path(folder, FLAGS.split, data) for folder in run_folders(FLAGS.runs)]
+    paths = [sessions_of(run, FLAGS.split, data) for run in typed_runs(FLAGS.runs)]
     with console.status("comparing"):
         compared = read_runs(paths, metrics, FLAGS.task)
         systems = group_systems(compared.runs)
@@ -71,24 +76,50 @@ def main() -> None:
         console.print(f"{'comparison':>10}: {out}", highlight=False)
 
 
-def run_folders(typed: Sequence[str]) -> list[Path]:
-    """Maps what was typed to folders: what is no folder as a whole is cut at blanks and commas.
+def typed_runs(typed: Sequence[str]) -> list[Path]:
+    """Maps what was typed to paths: what is none as a whole is cut at blanks and commas.
 
     Raises:
         ValueError: If nothing is left.
 
     Example:
-    >>> [str(folder) for folder in run_folders(["runs/din runs/dnn", "runs/aw_moe,runs/din"])]
+    >>> [str(run) for run in typed_runs(["runs/din runs/dnn", "runs/aw_moe,runs/din"])]
     ['runs/din', 'runs/dnn', 'runs/aw_moe', 'runs/din']
     """
-    folders = [
+    runs = [
         Path(part)
         for text in typed
-        for part in ([text] if Path(text).is_dir() else text.replace(",", " ").split())
+        for part in ([text] if Path(text).exists() else text.replace(",", " ").split())
     ]
-    if not folders:
+    if not runs:
         raise ValueError("`--runs` must name the folders of at least two runs. Received none.")
-    return folders
+    return runs
+
+
+def sessions_of(run: Path, split: str, data: Path | None) -> Path:
+    """Maps a run to the file of its sessions, which it may be itself.
+
+    Args:
+        run: The run's folder, or the file.
+        split: Name of the split.
+        data: Folder of the data evaluated, where not those that training ended on.
+
+    Raises:
+        ValueError: If there is no such file.
+    """
+    from ranking.training.session_document import sessions_path
+
+    path = run if run.is_file() else sessions_path(run, split, data)
+    if path.is_file():
+        return path
+    command = f"python -m pipelines.evaluate --run={run} --split={split} --data"
+    if data is not None:
+        remedy = f"Make it with `{command}={data}`."
+    else:
+        remedy = f"Evaluate all runs on one folder (`{command}=<data>`), then add --data=<data>."
+        if split == "test":
+            remedy = f"Training writes it at its end: train the run to there. Or: {remedy}"
+    raise ValueError(f"{path} must be there to compare its run. {remedy}")
 
 
 def _parts(typed: Sequence[str]) -> list[str]:

@@ -21,7 +21,7 @@ class ComparedRun:
     """One run's metrics.
 
     Attributes:
-        folder: The run's folder.
+        folder: The run's folder; the file of its sessions where that is not called as in one.
         document: What the file of its sessions says it is of; what an older one does not say is
             assumed.
         metrics: `<task>.<metric>` -> value of each session `[S]`, NaN where a session has none.
@@ -34,7 +34,7 @@ class ComparedRun:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ComparedRuns:
-    """Runs evaluated on the same sessions.
+    """Runs evaluated on the same sessions: of the same ids, labels and numbers of candidates.
 
     Attributes:
         runs: In the order given.
@@ -53,18 +53,30 @@ class ComparedRuns:
         """Whether the sessions are simulated."""
         return any(run.document["simulated"] for run in self.runs)
 
+    @property
+    def manifests(self) -> dict[str, ComparedRun]:
+        """The manifests of the data that runs were evaluated on -> the first run of each.
+
+        Files do not hold which candidates were ranked, so several manifests may mean others.
+        """
+        manifests: dict[str, ComparedRun] = {}
+        for run in self.runs:
+            if "manifest_sha256" in run.document:
+                manifests.setdefault(run.document["manifest_sha256"], run)
+        return manifests
+
 
 def read_runs(paths: Sequence[Path], metrics: Sequence[str], task: str | None) -> ComparedRuns:
     """Reads the session files of runs; rows are put into the order of the first.
 
     Args:
-        paths: `<run>/sessions-<split>.parquet` of each run.
+        paths: The file of each run's sessions, such as `<run>/sessions-<split>.parquet`.
         metrics: Names of the metrics to read.
         task: The task to compare; by default every one.
 
     Raises:
-        ValueError: If a file is missing or none of an evaluation, lacks a task or metric, or is of
-            other sessions, another split or other labels than the first.
+        ValueError: If a file is missing or none of an evaluation, is of an unfinished run, lacks a
+            task or metric, or is of other sessions, another split or other labels than the first.
     """
     first = _open(paths[0])
     tasks = first.tasks if task is None else (task,)
@@ -76,22 +88,33 @@ def read_runs(paths: Sequence[Path], metrics: Sequence[str], task: str | None) -
         names = [f"{each}.{metric}" for each in tasks for metric in metrics]
         values = {name: file.column(name).astype(np.float64)[rows] for name in names}
         document = {**_assumed(first), **file.document}
-        runs.append(ComparedRun(path.parent, document, values))
+        runs.append(ComparedRun(_folder(path), document, values))
         other_segments |= {name for name in first.dimensions if _differ(name, file, first, rows)}
     return ComparedRuns(runs, first, tasks, sorted(other_segments))
+
+
+def _folder(path: Path) -> Path:
+    # What evaluations with --out leave has other names, and one folder may hold several of them.
+    return path.parent if path.name.startswith("sessions-") else path
 
 
 def _open(path: Path) -> SessionFile:
     if not path.is_file():
         raise ValueError(
-            f"{path} must be there to compare its run. Make it with `python -m pipelines.evaluate "
-            f"--run={path.parent}`, or train the run to its end."
+            f"{path} must be there to compare its run. Training writes it at its end; evaluations "
+            "(`python -m pipelines.evaluate`) say where they write theirs."
         )
     file = SessionFile(path)
     missing = [key for key in _KEYS if key not in file.document]
     if missing:
         raise ValueError(
             f"{path} must say what it is of. Missing: {', '.join(missing)}. Evaluate the run again."
+        )
+    if not file.document.get("finished", True):
+        raise ValueError(
+            f"{path} must be of a finished run: one that was cut off is no seed of its system. "
+            "Received: one evaluated before its training ended. Train the run to its end, then "
+            "evaluate it again."
         )
     return file
 

@@ -58,7 +58,7 @@ def group_systems(runs: Sequence[ComparedRun]) -> list[ComparedSystem]:
 
 
 def find_system(systems: Sequence[ComparedSystem], name: str) -> ComparedSystem:
-    """Maps the folder of a run, a label or a model's name to its system.
+    """Maps the folder or file of a run, a label or a model's name to its system.
 
     Raises:
         ValueError: If no system is called so, or several are.

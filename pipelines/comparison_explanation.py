@@ -65,6 +65,14 @@ def _warnings(report: ComparisonReport) -> list[str]:
     lines = []
     if not report.has_users:
         lines.append("The sessions do not say whose they are: each counts as a user of its own.")
+    elif report.sessions_without_user:
+        lines.append(
+            f"Of {len(report.compared.sessions):,} sessions, {report.sessions_without_user:,} do "
+            "not say whose they are: each of those counts as a user of its own. Where several are "
+            "one user's, intervals are too narrow and p-values too small."
+        )
+    if len(report.compared.manifests) > 1:
+        lines.append(_other_data(report))
     if report.compared.other_segments:
         lines.append(
             f"Segments are those that {report.compared.runs[0].folder} saw; other runs see "
@@ -76,3 +84,17 @@ def _warnings(report: ComparisonReport) -> list[str]:
     if report.compared.simulated:
         lines.append("The data are simulated: gains say nothing about real users.")
     return lines
+
+
+def _other_data(report: ComparisonReport) -> str:
+    """Which runs were evaluated on which data; sessions with the same ids may show other items."""
+    found = "; ".join(
+        f"{run.folder} on {run.document['data']} ({manifest[:12]})"
+        for manifest, run in report.compared.manifests.items()
+    )
+    return (
+        f"The data evaluated have different manifests: {found}. Their sessions agree in ids, "
+        "labels and numbers of candidates, but may show other candidates: unless the data were "
+        "only prepared again, evaluate all runs on the same (`python -m pipelines.evaluate "
+        "--data=...`)."
+    )

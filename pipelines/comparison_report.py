@@ -13,7 +13,7 @@ from pipelines.compared_runs import Array, ComparedRuns
 from pipelines.compared_systems import ComparedSystem, other_training
 from ranking.metrics.comparison import Comparison, compare_systems, holm
 from ranking.metrics.seed_spread import SeedSpread, seed_spread
-from ranking.metrics.user_clusters import user_codes
+from ranking.metrics.user_clusters import known_users, user_codes
 
 Mask = npt.NDArray[np.bool_]
 
@@ -69,6 +69,14 @@ class ComparisonReport:
         return "user_id" in self.compared.sessions
 
     @property
+    def sessions_without_user(self) -> int:
+        """How many sessions do not say whose they are: each counts as a user of its own."""
+        file = self.compared.sessions
+        if not self.has_users:
+            return len(file)
+        return int(np.count_nonzero(~known_users(file.column("user_id"))))
+
+    @property
     def data(self) -> str:
         """Name of the data's folder."""
         return Path(self.compared.sessions.document["data"]).name
@@ -87,6 +95,8 @@ class ComparisonReport:
             "base": self.base.label,
             "draws": self.draws,
             "seed": self.seed,
+            "sessions_without_user": self.sessions_without_user,
+            "evaluated_manifests": list(self.compared.manifests),
             "systems": [self._system(system) for system in self.systems],
             "different_training_settings": other_training(self.systems),
             "segments_other_runs_see_otherwise": list(self.compared.other_segments),

@@ -1,8 +1,9 @@
 """Evaluates a trained run on one split: prints the metrics table, writes numbers and sessions."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
@@ -31,8 +32,8 @@ def _define_flags() -> None:
     flags.DEFINE_string(
         "out",
         None,
-        "File for the metrics; <run>/evaluation-<data>-<split>.json by default. "
-        "sessions-<data>-<split>.parquet appears beside it.",
+        "File for the metrics, such as x.json; the sessions go to x-sessions.parquet. By default "
+        "<run>/evaluation-<data>-<split>.json and <run>/sessions-<data>-<split>.parquet.",
     )
 
 
@@ -44,7 +45,7 @@ def main() -> None:
     from ranking.features.prepared_data import read_prepared
     from ranking.training.metrics_file import write_metrics
     from ranking.training.run_folder import open_run, trained_document
-    from ranking.training.session_document import session_document, sessions_path
+    from ranking.training.session_document import session_document
     from ranking.training.session_file import SessionFileWriter
 
     console = Console()
@@ -54,8 +55,9 @@ def main() -> None:
     out = Path(FLAGS.out or run.folder / name)
     if out.is_dir():
         raise ValueError(f"`--out` must name a file. Received: {out}, which is a folder.")
-    sessions = sessions_path(out.parent, FLAGS.split, data.folder)
+    sessions = _sessions_path(run, data)
     about = session_document(trained_document(run), data, FLAGS.split)
+    _check_replaces(sessions, about)
     with SessionFileWriter(sessions, about) as writer:
         evaluation = evaluate_run(console, run, data, FLAGS.split, writer)
     simulated = data.manifest.simulated
@@ -67,6 +69,33 @@ def main() -> None:
     )
     console.print(f"{'sessions':>8}: {sessions}", highlight=False)
     console.print(f"{'metrics':>8}: {out}", highlight=False)
+
+
+def _sessions_path(run: "Run", data: "PreparedData") -> Path:
+    """Where the sessions go: named after --out, whose folder may hold those of other runs."""
+    from ranking.training.session_document import sessions_path
+
+    if not FLAGS.out:
+        return sessions_path(run.folder, FLAGS.split, data.folder)
+    out = Path(FLAGS.out)
+    return out.with_name(f"{out.stem}-sessions.parquet")
+
+
+def _check_replaces(path: Path, about: Mapping[str, Any]) -> None:
+    """Keeps the sessions of other data, whose folder may have the same last name."""
+    from ranking.training.session_file import read_document
+
+    try:
+        found = read_document(path)
+    except ValueError:
+        return  # There is none, or nothing in it that could be lost.
+    key = "manifest_sha256"
+    if found.get(key, about[key]) != about[key]:
+        raise ValueError(
+            f"{path} must be of the data evaluated where it is to be replaced. Received: sessions "
+            f"of {found.get('data')}, with another manifest than {about['data']}. Name a file for "
+            "the metrics with --out, which the sessions are named after, or remove the old ones."
+        )
 
 
 def evaluate_run(

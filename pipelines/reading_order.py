@@ -13,4 +13,5 @@ def reading_order(name: str) -> tuple[bool, float, bool, str]:
     """
     number = re.search(r"\d+(\.\d+)?", name)
     size = float(number.group()) if number else math.inf
-    return name == "unknown", size, not name.startswith("<"), name
+    is_unknown = name.strip("()") == "unknown"  # `(unknown)` where a value is called `unknown`.
+    return is_unknown, size, not name.startswith("<"), name

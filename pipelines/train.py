@@ -62,7 +62,12 @@ def _define_flags() -> None:
     )
     flags.DEFINE_integer("max_steps", None, "Stops after this many training steps.", lower_bound=1)
     flags.DEFINE_bool("export", True, "Whether to export a SavedModel at the end.")
-    flags.DEFINE_bool("overwrite", False, "Whether to replace a run that is already there.")
+    flags.DEFINE_bool(
+        "overwrite",
+        False,
+        "Whether to replace a run that is already there, even an unfinished one that would "
+        "otherwise continue.",
+    )
 
 
 def main() -> None:
@@ -92,9 +97,16 @@ def main() -> None:
     # The chief's view counts: another's may be older.
     is_fresh = workers.of_chief(FLAGS.overwrite or not holds_results(run))
     report = trainer.warm_start() if is_fresh and run.warm_start is not None else None
+    lost_step = _unfinished_step(run) if FLAGS.overwrite else 0
     # Made when nothing in settings and data can be wrong any more.
     if workers.of_chief(workers.is_chief and start_run(run, data, overwrite=FLAGS.overwrite)):
         console.print(f"Continuing the unfinished run in {run.folder}.")
+    elif lost_step:
+        console.print(
+            f"--overwrite threw away the unfinished run in {run.folder}, with its checkpoints up "
+            f"to step {lost_step}. Without it an unfinished run continues.",
+            highlight=False,
+        )
     _print_plan(console, trainer)
     if report is not None:
         _tell_warm_start(console, trainer, report)
@@ -103,6 +115,13 @@ def main() -> None:
         write_results(console, trainer, progress, export=FLAGS.export)
         console.print(f"{'time':>8}: {time.perf_counter() - started:.0f} s", highlight=False)
     workers.finish()
+
+
+def _unfinished_step(run: "Run") -> int:
+    """Where the run in the folder was stopped; 0 where it is finished, or has no checkpoint."""
+    from ranking.training.checkpoints import checkpoint_steps
+
+    return 0 if run.metrics_path.exists() else max(checkpoint_steps(run.checkpoints), default=0)
 
 
 def _cluster(console: "Console") -> "Cluster | None":

@@ -37,8 +37,8 @@ def write_results(
 
     run, data = trainer.run, trainer.data
     sessions = sessions_path(run.folder, "test")
-    stopped = {"max_steps": stopped_at(progress.step, trainer.max_steps)}
-    about = session_document({**trained_document(run), **stopped}, data, "test")
+    ended = {"finished": True, "max_steps": stopped_at(progress.step, trainer.max_steps)}
+    about = session_document({**trained_document(run), **ended}, data, "test")
     with SessionFileWriter(sessions, about) as writer:
         evaluation = trainer.evaluate("test", writer)
     print_evaluation(console, evaluation, run, "test")

@@ -30,13 +30,13 @@ def read_roles(node: SpecNode, fields: _Fields) -> Roles:
         query=_read_query(keys["query"], fields) if "query" in keys else (),
         category=_read_category(keys["category"], item, fields) if "category" in keys else None,
         parent_category=_read_parent(keys, item, fields) if "parent_category" in keys else None,
-        scenario=_read_scenario(keys["scenario"], fields) if "scenario" in keys else None,
+        scenario=_read_scenario(keys, fields) if "scenario" in keys else None,
         session_id=_read_name_of(keys["session_id"], fields) if "session_id" in keys else None,
         user_id=_read_name_of(keys["user_id"], fields) if "user_id" in keys else None,
         time=_read_time(keys["time"], fields) if "time" in keys else None,
         popularity=_read_popularity(keys["popularity"], fields) if "popularity" in keys else None,
         oracle=_read_oracle(keys["oracle"], fields) if "oracle" in keys else {},
-        segments=_read_segments(keys["segments"], fields) if "segments" in keys else (),
+        segments=_read_segments(keys, fields) if "segments" in keys else (),
         scenario_features=_read_scenario_features(keys, fields),
     )
 
@@ -118,9 +118,11 @@ def _read_parent(keys: Mapping[str, SpecNode], item: SpecNode, fields: _Fields) 
     return name
 
 
-def _read_scenario(node: SpecNode, fields: _Fields) -> str:
+def _read_scenario(keys: Mapping[str, SpecNode], fields: _Fields) -> str:
+    node = keys["scenario"]
     field = _find(node, fields, SESSION)
     _require(field.kind == "id", node, "a field with a single id", field)
+    _check_dimension(node, field, keys)
     return field.name
 
 
@@ -159,11 +161,26 @@ def _read_oracle(node: SpecNode, fields: _Fields) -> dict[str, str]:
     return oracle
 
 
-def _read_segments(node: SpecNode, fields: _Fields) -> tuple[str, ...]:
-    names = node.distinct_texts()
+def _read_segments(keys: Mapping[str, SpecNode], fields: _Fields) -> tuple[str, ...]:
+    names = keys["segments"].distinct_texts()
     for entry in names.values():
-        _find(entry, fields, SESSION)
+        field = _find(entry, fields, SESSION)
+        # Not float32: there would be as many groups as sessions.
+        fits = field.kind == "id" or (field.kind == "metadata" and field.dtype != "float32")
+        _require(fits, entry, "a single id, or metadata of type string or int64", field)
+        _check_dimension(entry, field, keys)
     return tuple(names)
+
+
+def _check_dimension(node: SpecNode, field: Field, keys: Mapping[str, SpecNode]) -> None:
+    """Refuses a name that evaluation already gives to other groups of sessions."""
+    taken = {"history"} | ({"category"} & keys.keys())
+    if field.name in taken:
+        raise node.error(
+            "must name a field that is not called like the groups that evaluation makes by itself. "
+            f"Received: {field.name}.",
+            "Rename the field in its section, and here.",
+        )
 
 
 def _read_scenario_features(keys: Mapping[str, SpecNode], fields: _Fields) -> tuple[str, ...]:

@@ -1,21 +1,21 @@
 """Sessions by user: the users, not their sessions, are what a test set has drawn by chance."""
 
-from typing import Any
+import math
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-_MISSING = ("", b"", "unknown")
+_MISSING_NUMBERS = (0, -1)
+_MISSING = (None, "", b"", "unknown", *_MISSING_NUMBERS)
 
 
 def user_codes(users: npt.ArrayLike | None, sessions: int) -> npt.NDArray[np.int64]:
     """Maps the user id of each session `[S]` to a number from 0, equal for equal users, `[S]`.
 
-    A session without a user id stands for itself. Ids may be text or numbers; an id is missing
-    where it is None, empty text, `unknown` (so is called what no vocabulary holds), NaN, or a
-    number that is not above 0.
+    A session without a user id stands for itself. Ids may be text or numbers; see `known_users`
+    for what a missing one looks like.
 
     Args:
         users: The ids, or `None` where no session has one.
@@ -33,23 +33,32 @@ def user_codes(users: npt.ArrayLike | None, sessions: int) -> npt.NDArray[np.int
         raise ValueError(
             f"`users` must hold one id per session, shape ({sessions},). Received: {ids.shape}"
         )
-    known = _known(ids)
+    known = known_users(ids)
     codes = np.empty(sessions, dtype=np.int64)
     distinct, codes[known] = np.unique(ids[known], return_inverse=True)
     codes[~known] = len(distinct) + np.arange(sessions - known.sum())
     return codes
 
 
-def _known(ids: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+def known_users(users: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Maps the user id of each session `[S]` to whether there is one, `[S]`.
+
+    An id is missing where it is None, NaN, empty text, `unknown` (so is called what no vocabulary
+    holds), 0 (what a record holds for null) or -1. Other numbers below 0 are ids, such as hashes
+    of 64 bits with a sign.
+
+    Example:
+    >>> known_users([7, 0, -7, -1])
+    array([ True, False,  True, False])
+    """
+    ids = np.asarray(users)
     if ids.dtype.kind in "iuf":
-        return np.asarray(ids > 0)
+        return np.asarray(~np.isnan(ids) & ~np.isin(ids, _MISSING_NUMBERS))
     return np.array([_is_known(each) for each in ids.tolist()], dtype=bool)
 
 
 def _is_known(identity: object) -> bool:
-    if identity is None or identity in _MISSING:
-        return False
-    return not isinstance(identity, int | float) or identity > 0
+    return identity not in _MISSING and not (isinstance(identity, float) and math.isnan(identity))
 
 
 def clustered_variance(values: npt.ArrayLike, codes: npt.NDArray[np.int64]) -> float:

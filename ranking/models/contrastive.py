@@ -123,7 +123,7 @@ def behavior_masking(settings: ContrastiveSettings) -> BehaviorMasking:
 
 
 def owner_key(spec: FeatureSpec, settings: ContrastiveSettings) -> str | None:
-    """The metadata whose equal values are no negatives of each other; `None` for single sessions.
+    """The field whose equal values are no negatives of each other; `None` for single sessions.
 
     Raises:
         SettingsError: If users shall be told apart and the spec names none.

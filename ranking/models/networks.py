@@ -41,8 +41,8 @@ class RankingNetworks:
         gate_refusal: The sentence that says why there is no gate network; `None` with one.
         losses: The terms of the loss.
         tasks: The labels that the model predicts.
-        owner_key: Session metadata that says which rows belong together, hashed into `owner`;
-            `None` where every row stands for itself.
+        owner_key: Session metadata or id that says which rows belong together, hashed into
+            `owner`; `None` where every row stands for itself.
         label_keys: What the losses read of a batch beside the labels of the tasks.
     """
 

@@ -130,7 +130,7 @@ SOURCES: Mapping[str, SourceEntry] = {
         "(train at least); or one file or folder, which the option split splits",
         options={
             "layout": "sessions: one nested row per session; impressions: one row per impression, "
-            "the rows of a session together",
+            "the rows of a session together, behaviors as lists in columns such as behaviors_item",
             "split": "time: the newest sessions become test, those before them validation; "
             "user: whole users, at random. For tables without train, validation and test parts",
             "validation_share": "share of the sessions (split=time) or users (split=user) that "

@@ -29,7 +29,10 @@ def read_impressions(
     - a candidate field or a label: its name, or its key such as `candidates_price`, which is
       needed where a session field has the same name,
     - a behavior field: its key, such as `behaviors_item`; each row holds the whole list, oldest
-      first, and the lists of a session's first row are taken.
+      first, and the lists of a session's first row are taken. Of a field whose values may be
+      missing, null stands for as many nulls as the session has behaviors.
+
+    Columns of optional fields may be absent.
 
     Args:
         files: Parquet files in that layout.
@@ -104,7 +107,8 @@ def _columns(spec: FeatureSpec, schema: pa.Schema) -> list[_Column]:
     if BEHAVIORS in schema.names:
         for member in schema.field(BEHAVIORS).type.value_type:
             element = pa.field("item", member.type, nullable=member.nullable)
-            columns.append(_Column(pa.field(f"{BEHAVIORS}_{member.name}", pa.list_(element))))
+            flat = pa.field(f"{BEHAVIORS}_{member.name}", pa.list_(element))
+            columns.append(_Column(flat.with_metadata(member.metadata)))
     if CANDIDATES in schema.names:
         session_names = {field.name for field in spec.session}
         keys = {field.name: field.key for field in (*spec.candidates, *spec.labels)}
@@ -195,18 +199,42 @@ def _candidates(
 
 def _behaviors(rows: pa.RecordBatch, field: pa.Field, where: str) -> pa.ListArray:
     members = list(field.type.value_type)
-    lists = [rows.column(f"{BEHAVIORS}_{member.name}").fill_null([]) for member in members]
-    lengths = [column.value_lengths().to_numpy() for column in lists]
-    for member, other in zip(members, lengths, strict=True):
-        if not np.array_equal(other, lengths[0]):
+    lists = [rows.column(f"{BEHAVIORS}_{member.name}") for member in members]
+    lengths = _behavior_counts(lists, members, where)
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
+    values = [_elements(column, lengths) for column in lists]
+    return pa.ListArray.from_arrays(
+        offsets, pa.StructArray.from_arrays(values, fields=members), type=field.type
+    )
+
+
+def _behavior_counts(
+    lists: Sequence[pa.Array], members: Sequence[pa.Field], where: str
+) -> npt.NDArray[np.int64]:
+    """The behaviors of each session, on which all lists agree that say how many there are."""
+    counts = np.full(len(lists[0]), -1, np.int64)  # -1: no list has said it yet.
+    tellers = np.zeros(len(counts), np.int64)
+    for number, (column, member) in enumerate(zip(lists, members, strict=True)):
+        # A null of what may be missing says nothing; any other is an empty history.
+        own = column.value_lengths().fill_null(-1 if member.nullable else 0).to_numpy()
+        differing = np.flatnonzero((own != counts) & (own >= 0) & (counts >= 0))
+        if len(differing):
+            row = differing[0]
             raise SourceError(
                 f"Column `{BEHAVIORS}_{member.name}` in {where} must have lists as long as "
-                f"`{BEHAVIORS}_{members[0].name}`, one value per behavior. "
-                f"Received: lengths {other.tolist()[:5]} and {lengths[0].tolist()[:5]}, ..."
+                f"`{BEHAVIORS}_{members[tellers[row]].name}`, one value per behavior. "
+                f"Received: {own[row]} and {counts[row]} values in the same session."
             )
-    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths[0])]), pa.int32())
-    values = pa.StructArray.from_arrays([column.flatten() for column in lists], fields=members)
-    return pa.ListArray.from_arrays(offsets, values, type=field.type)
+        tellers = np.where(counts < 0, number, tellers)
+        counts = np.maximum(counts, own)
+    return np.maximum(counts, 0)
+
+
+def _elements(column: pa.ListArray, lengths: npt.NDArray[np.int64]) -> pa.Array:
+    """The elements of all lists, `lengths` of each; nulls in place of a null list."""
+    is_given = np.repeat(column.is_valid().to_numpy(zero_copy_only=False), lengths)
+    positions = pa.array(np.cumsum(is_given) - 1, mask=~is_given)
+    return column.flatten().take(positions)
 
 
 def _check_new(session_ids: pa.Array, seen: set[object], where: str) -> None:

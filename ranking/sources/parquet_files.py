@@ -1,5 +1,6 @@
 """Finds and reads Parquet files."""
 
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def _places(folder: Path, split: str) -> list[Path]:
 def _check_all_belong(folder: Path, places: Collection[Path]) -> None:
     """Refuses Parquet files that no split would read: sessions must not be lost in silence."""
     for path in sorted(folder.iterdir()):
-        if path not in places and _is_visible(path, folder) and _holds_parquet(path):
+        if path not in places and _is_visible(path.name) and _holds_parquet(path):
             hint = did_you_mean(path.name.removesuffix(_ENDING), SPLITS)
             raise SourceError(
                 f"{path} must be a split, because {folder} holds sessions by split. {hint} Rename "
@@ -64,8 +65,8 @@ def _check_all_belong(folder: Path, places: Collection[Path]) -> None:
 def find_files(path: Path) -> Sequence[Path]:
     """Maps a file to itself, and a folder to the Parquet files at any depth, in name order.
 
-    Names that start with a dot or an underscore are left out, as writers use them for what is
-    not data.
+    Links to folders are followed; a folder that several links lead to is read once. Names that
+    start with a dot or an underscore are left out, as writers use them for what is not data.
 
     Raises:
         SourceError: If there is nothing to read.
@@ -83,12 +84,21 @@ def find_files(path: Path) -> Sequence[Path]:
 
 
 def _files_under(folder: Path) -> list[Path]:
-    files = sorted(folder.rglob(f"*{_ENDING}"))
-    return [file for file in files if file.is_file() and _is_visible(file, folder)]
+    files: list[Path] = []
+    seen: set[str] = set()
+    for place, subfolders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:  # A link may lead back to where it was met.
+            subfolders.clear()
+            continue
+        seen.add(real)
+        subfolders[:] = sorted(filter(_is_visible, subfolders))
+        files += [Path(place, name) for name in filter(_is_visible, names)]
+    return sorted(file for file in files if file.name.endswith(_ENDING) and file.is_file())
 
 
-def _is_visible(path: Path, folder: Path) -> bool:
-    return not any(part[0] in "._" for part in path.relative_to(folder).parts)
+def _is_visible(name: str) -> bool:
+    return name[0] not in "._"
 
 
 def _holds_parquet(path: Path) -> bool:

@@ -13,6 +13,7 @@ from ranking.sources.source_error import SourceError
 
 _FILL_OR_ALLOW = "Fill it, or say `optional: true` in the feature spec"
 _REQUIRED = {"required": "always"}  # Of what no spec can make optional: labels, list elements.
+_OPTIONAL = {"optional": "column"}  # Of what a file may lack altogether.
 _TYPES = {"string": pa.string(), "int64": pa.int64(), "float32": pa.float32()}
 
 
@@ -21,7 +22,8 @@ def arrow_schema(spec: FeatureSpec) -> pa.Schema:
 
     One column per session field, a column `behaviors` and a column `candidates`. The latter two
     are lists with one struct per item; the struct of a candidate holds the labels too. A field
-    may be null if it is optional, or a number with a default.
+    may be null if it is optional, or a number with a default; the column of an optional one may be
+    absent too.
     """
     columns = [_arrow_field(field) for field in spec.session]
     sections = {BEHAVIORS: spec.behaviors, CANDIDATES: (*spec.candidates, *spec.labels)}
@@ -73,6 +75,11 @@ def _is_required(field: pa.Field) -> bool:
     return b"required" in (field.metadata or {})
 
 
+def _may_be_absent(field: pa.Field) -> bool:
+    # Not what has a default alone: a column under another name would become a constant in silence.
+    return field.nullable and b"optional" in (field.metadata or {})
+
+
 @dataclasses.dataclass(frozen=True)
 class _Place:
     """Where an array stands: for messages only."""
@@ -93,7 +100,7 @@ def _arrow_field(field: Field) -> pa.Field:
     value_type = _TYPES[field.dtype]
     nullable = field.optional or field.default is not None
     arrow_type = _list_of(value_type) if field.kind == "ids" else value_type
-    metadata = _REQUIRED if field.kind == "label" else None
+    metadata = _REQUIRED if field.kind == "label" else _OPTIONAL if field.optional else None
     return pa.field(field.name, arrow_type, nullable=nullable, metadata=metadata)
 
 
@@ -101,7 +108,7 @@ def _fit_child(
     array: pa.Array | None, field: pa.Field, place: _Place, rows: int, names: list[str]
 ) -> pa.Array:
     if array is None:
-        if not field.nullable:
+        if not _may_be_absent(field):
             raise _missing_column(field, place, names)
         return pa.nulls(rows, field.type)
     return _fit(array, field, place)

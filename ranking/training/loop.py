@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from ranking.features.padding import PADDING_COUNTS, padding_counts
+from ranking.features.spec import UNKNOWN_ID
 from ranking.models.networks import RankingNetworks
 from ranking.training.batch_parts import split_sessions
 from ranking.training.strategy import distribute_batches
@@ -126,9 +127,17 @@ class TrainingLoop:
 
 
 def _owners(users: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-    """Who each session belongs to: its user, or itself where that is not known (empty text, 0)."""
-    is_text = users.dtype == tf.string
-    text = users if is_text else tf.strings.as_string(users)
-    is_unknown = tf.equal(users, tf.constant("" if is_text else 0, users.dtype))
+    """Who each session belongs to: its user, or itself where that is not known."""
+    text = users if users.dtype == tf.string else tf.strings.as_string(users)
     # -1 is what belongs to nobody: padding.
-    return tf.where(is_unknown, -2 - rows, tf.strings.to_hash_bucket_fast(text, 2**62))
+    return tf.where(_is_nobody(users), -2 - rows, tf.strings.to_hash_bucket_fast(text, 2**62))
+
+
+def _is_nobody(users: tf.Tensor) -> tf.Tensor:
+    """Encoded ids, which alone are int32, or metadata -> where no user is known."""
+    if users.dtype == tf.string:
+        return tf.equal(users, "")
+    if users.dtype == tf.int32:
+        return users <= UNKNOWN_ID
+    is_missing = tf.equal(users, 0) | tf.equal(users, -1)
+    return is_missing | tf.math.is_nan(users) if users.dtype.is_floating else is_missing

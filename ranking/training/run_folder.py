@@ -166,14 +166,15 @@ def started_document(run: Run, data: PreparedData) -> dict[str, Any]:
 def trained_document(run: Run) -> dict[str, Any]:
     """What is known of a run with a folder: `Run.document`, and as far as the folder says it
 
+    - `finished`: whether its training came to an end;
     - `manifest_sha256`: of the data it is trained on;
     - `max_steps`: where a finished training was stopped; `None` where it came to its own end.
     """
-    document = run.document()
+    document = {**run.document(), "finished": run.metrics_path.is_file()}
     settings = _read_settings(run.folder)
     if "manifest_sha256" in settings:
         document["manifest_sha256"] = settings["manifest_sha256"]
-    if run.metrics_path.is_file():
+    if document["finished"]:
         train = read_metrics(run.metrics_path).get("train", {})
         if "max_steps" in train:
             document["max_steps"] = stopped_at(train["steps"], train["max_steps"])

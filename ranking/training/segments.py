@@ -24,16 +24,13 @@ class Segmentation:
     Dimensions: `history` (how many behaviors the encoder kept), `category` (`old` where at least
     half of the candidates have a category that occurs among the behaviors, else `new`; needs
     `roles.category`), the field of `roles.scenario` and every field of `roles.segments`. Within a
-    dimension a segment is a code; `name` tells what it stands for.
+    dimension a segment is a code; `name` tells what it stands for. That those fields can be
+    segments, and no two dimensions have one name, was checked when the spec was read.
 
     Args:
         spec: The fields of the batches.
         vocabulary_folder: Where `<table>.txt` lies for tables with a vocabulary; without it their
             segments are called by id.
-
-    Raises:
-        ValueError: If a segment field is neither an id nor text metadata or whole numbers, or bears
-            the name of another dimension.
     """
 
     def __init__(self, spec: FeatureSpec, vocabulary_folder: str | Path | None = None) -> None:
@@ -44,11 +41,6 @@ class Segmentation:
             self._names["category"] = ("new", "old").__getitem__
         scenario = () if spec.roles.scenario is None else (spec.roles.scenario,)
         for name in dict.fromkeys((*scenario, *spec.roles.segments)):
-            if name in self._readers:
-                raise ValueError(
-                    f"Session field `{name}` cannot be a segment: evaluation has a dimension of "
-                    "that name. Rename the field in the spec."
-                )
             self._add_field(spec, spec.field(SESSION, name), vocabulary_folder)
 
     @property
@@ -70,15 +62,10 @@ class Segmentation:
         if field.kind == "id":
             self._readers[field.name] = lambda batch: _ids(batch, field.key)
             self._names[field.name] = id_names(spec.table_of(field), vocabulary_folder)
-        elif field.kind == "metadata" and field.dtype != "float32":
+        else:
             values = _SeenValues(field.key)
             self._readers[field.name] = values.codes
             self._names[field.name] = values.name
-        else:
-            raise ValueError(
-                f"Segment field `{field.name}` must be a single id, or metadata of type string or "
-                f"int64. Received: a field of kind {field.kind!r}, dtype {field.dtype!r}"
-            )
 
 
 class _SeenValues:

@@ -7,21 +7,26 @@ from typing import Any
 from ranking.features.prepared_data import MANIFEST_FILE, PreparedData, file_sha256
 
 _OF_THE_RUN = ("model", "model_settings", "training_settings", "seed")
-_IF_KNOWN = {"manifest_sha256": "trained_manifest_sha256", "max_steps": "max_steps"}
+_IF_KNOWN = {
+    "manifest_sha256": "trained_manifest_sha256",
+    "finished": "finished",
+    "max_steps": "max_steps",
+}
 
 
 def session_document(run: Mapping[str, Any], data: PreparedData, split: str) -> dict[str, Any]:
     """The document for `SessionFileWriter`: which run was evaluated, on which data.
 
     Args:
-        run: What `settings.json` of the run holds, and `max_steps` (`trained_document`).
+        run: What `settings.json` of the run holds, `finished` and `max_steps`
+            (`trained_document`).
         data: The data that are evaluated, whatever the run was trained on.
         split: Name of the split.
 
     Returns:
         `model`, `model_settings`, `training_settings`, `seed`, `data`, `manifest_sha256`, `split`
         and `simulated`; `warm_start` of a run that had one. As far as the run says it,
-        `trained_manifest_sha256`, of the data it was trained on, and `max_steps`.
+        `trained_manifest_sha256`, of the data it was trained on, `finished` and `max_steps`.
     """
     warm_start = run.get("warm_start")
     return {

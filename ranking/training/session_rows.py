@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ranking.features.spec import LABELS, SESSION, FeatureSpec
+from ranking.features.record_layout import UNKNOWN
+from ranking.features.spec import LABELS, SESSION, UNKNOWN_ID, FeatureSpec
 from ranking.metrics.ranked_sessions import Array
 from ranking.training.flat_batch import MODEL, Batch, Codes, Flat, FlatBatch
 from ranking.training.id_names import id_names
@@ -19,13 +20,17 @@ from ranking.training.session_file import Column
 
 Read = Callable[[Batch], npt.NDArray[Any]]
 
+# What `user_codes` takes for nobody. `id_names` may call the unknown otherwise.
+_NOBODY = "unknown"
+
 
 class SessionRows:
     """Maps batches to the columns of `SessionFile`.
 
     Where there are several tasks, the candidate that `gate` and `target_..._in_history` are about
     is the first positive one of the first task. An `id` that plays `session_id` or `user_id` is
-    called by its value; what the vocabulary lacks is `unknown`.
+    called by its value. What its table lacks is called by its own text where the batch has that
+    (`named_batches`), else `unknown`, as what is missing.
 
     Args:
         spec: The fields of the batches.
@@ -107,10 +112,19 @@ def _id_reader(spec: FeatureSpec, name: str, vocabulary_folder: str | Path | Non
     field = spec.field(SESSION, name)
     if field.kind == "id":
         names = id_names(spec.table_of(field), vocabulary_folder)
-        return lambda batch: _renamed(np.asarray(batch[field.key]), names)
+        return functools.partial(_id_texts, field.key, names)
     if field.dtype == "string":
         return lambda batch: _renamed(np.asarray(batch[field.key]), _text)
     return lambda batch: np.asarray(batch[field.key])
+
+
+def _id_texts(key: str, name: Callable[[int], str], batch: Batch) -> npt.NDArray[np.str_]:
+    ids = np.asarray(batch[key])
+    names = np.where(ids > UNKNOWN_ID, _renamed(ids, name), _NOBODY)
+    if key + UNKNOWN not in batch:
+        return names
+    texts = _renamed(np.asarray(batch[key + UNKNOWN]), _text)
+    return np.where(texts == "", names, texts)
 
 
 def _text(value: bytes | str) -> str:

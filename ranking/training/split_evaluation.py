@@ -7,13 +7,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from ranking.features.dataset import evaluation_batches
 from ranking.features.encoder import Encoder
 from ranking.features.padding import padding_counts, padding_shares
 from ranking.features.prepared_data import PreparedData
 from ranking.features.reading_errors import explained
 from ranking.training.differences import differences
 from ranking.training.evaluation import Evaluation, ScoreFunction, evaluate
+from ranking.training.named_batches import named_batches
 from ranking.training.run_folder import SPEC_FILE, Run
 from ranking.training.session_file import SessionFileWriter
 
@@ -37,12 +37,11 @@ class SplitEvaluation:
         self._run = run
         self._data = data
         # Kept, because building them takes seconds: every transformation is traced.
-        self._batches: tf.data.Dataset = evaluation_batches(
+        self._batches: tf.data.Dataset = named_batches(
             data,
             Encoder(run.spec, run.vocabularies),
             split=split,
             sessions_per_batch=_SESSIONS_PER_BATCH,
-            replicas=1,
         )
 
     def __call__(

@@ -1,6 +1,6 @@
 """The batches that a run trains on, epoch by epoch."""
 
-import hashlib
+import secrets
 from typing import Any
 
 import tensorflow as tf
@@ -12,6 +12,8 @@ from ranking.features.encoder import Encoder
 from ranking.features.prepared_data import PreparedData
 from ranking.training.run_folder import Run
 from ranking.training.workers import Workers
+
+_JOB_BITS = 53  # What a float64 holds: workers tell each other floats.
 
 
 class TrainingInput:
@@ -61,6 +63,9 @@ class TrainingInput:
         if data_service is None:
             self._check_same_order()
         else:
+            # The same for all workers, and new at each start: a name would lead to the batches of
+            # whoever had it before, whatever data those are of.
+            self._job = int(workers.of_chief(secrets.randbits(_JOB_BITS)))
             self._service(0, 0)  # A wrong address should be told before training starts.
             if run.training.cache != "none":
                 raise ValueError(
@@ -120,6 +125,4 @@ class TrainingInput:
             )
 
     def _service(self, epoch: int, first_step: int) -> DataService:
-        # The same for all workers of a run, and for no other run.
-        run = hashlib.sha256(repr(sorted(self._run.origin.items())).encode()).hexdigest()[:16]
-        return DataService(str(self._data_service), f"{run}-{epoch}-{first_step}")
+        return DataService(str(self._data_service), f"{self._job:x}-{epoch}-{first_step}")

@@ -222,6 +222,9 @@ BAD = [
     ("{click: truth}", "[truth]", 44, ["roles.oracle", "must be a mapping"]),
     ("[day, kind]", "[day, kid]", 45, ["roles.segments[1]", "`session`", "`kind`?"]),
     ("[day, kind]", "[day, day]", 45, ["roles.segments[1]", "repeat `day`"]),
+    ("[day, kind]", "[day, age]", 45,
+     ["roles.segments[1]", "a single id, or metadata of type string or int64. Received: age, of"]),
+    ("[day, kind]", "[query]", 45, ["roles.segments[0]", "a single id, or", "kind `text`"]),
     ("[day, kind]", "[day]\n  scenario_features: [agee]", 46,
      ["roles.scenario_features[0]", "Received: agee", "`age`?"]),
     ("[day, kind]", "[day]\n  scenario_features: [age, price]", 46,
@@ -294,6 +297,28 @@ def test_scenario_features_need_a_scenario() -> None:
     error = refusal(edited("  scenario: kind\n", "", text))
     assert (error.line, error.field) == (45, "roles.scenario_features")
     assert "must come with `roles.scenario`" in str(error)
+
+
+@pytest.mark.parametrize("name", ["history", "category"])
+def test_segments_are_not_called_like_other_groups(name: str) -> None:
+    text = edited("  day: {table: day,", f"  {name}: {{table: day,")
+    as_segment = edited("[day, kind]", f"[kind, {name}]", text)
+    as_scenario = edited(
+        "scenario: kind", f"scenario: {name}", edited("[day, kind]", "[kind]", text)
+    )
+    for wrong, line, field in (
+        (as_segment, 45, "roles.segments[1]"),
+        (as_scenario, 39, "roles.scenario"),
+    ):
+        error = refusal(wrong)
+        assert (error.line, error.field) == (line, field)
+        assert f"that evaluation makes by itself. Received: {name}. Rename" in str(error)
+
+
+def test_a_segment_may_be_called_category_without_that_role() -> None:
+    text = edited("  day: {table: day,", "  category: {table: day,")
+    text = edited("[day, kind]", "[category]", edited("  category: brand\n", "", text))
+    assert parse_spec(text, "some.yaml").roles.segments == ("category",)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ranking.metrics.user_clusters import clustered_variance, user_codes, user_count, user_sums
+from ranking.metrics.user_clusters import (
+    clustered_variance,
+    known_users,
+    user_codes,
+    user_count,
+    user_sums,
+)
 from tests.helpers.metric_oracles import PROPERTY
 
 ROWS = st.lists(st.tuples(st.floats(-5, 5), st.integers(1, 4)), min_size=1, max_size=23)
@@ -66,6 +72,20 @@ def test_a_session_without_a_user_stands_for_itself(users):
     codes = user_codes(users, 5)
     assert codes[0] == codes[3] and len(set(codes.tolist())) == 4
     assert sorted(set(codes.tolist())) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float64, object])
+def test_numbers_below_0_are_users_but_for_the_missing_one(dtype):
+    users = np.array([-(2**62), 7, -2, -(2**62), -1, -2, 0], dtype)
+    assert known_users(users).tolist() == [True, True, True, True, False, True, False]
+    codes = user_codes(users, 7)
+    assert codes[0] == codes[3] and codes[2] == codes[5] and user_count(codes) == 5
+
+
+def test_ids_above_all_signed_numbers_are_users():
+    users = np.array([2**64 - 1, 0, 2**64 - 1, 2**64 - 2], np.uint64)
+    assert known_users(users).tolist() == [True, False, True, True]
+    assert user_count(user_codes(users, 4)) == 3
 
 
 def test_without_users_every_session_is_its_own():

@@ -103,9 +103,54 @@ def test_evaluations_on_other_data_are_found_by_their_name(run_main, runs):
     code, out, err = run_main(*flags, "--data=data/big", "--split=validation")
     assert code == 0, err
     assert "aw_moe against din, click" in out and "by segment" not in out
-    code, _, err = run_main(*flags)
-    assert code == 1
-    assert "din-1/sessions-test.parquet must be there to compare its run. Make it with" in err
+
+
+@pytest.mark.parametrize(
+    ("flags", "remedies"),
+    [
+        (
+            (),
+            [
+                "sessions-test.parquet must be there to compare its run. Training writes it at",
+                "--run={0}/dnn --split=test --data=<data>`), then add --data=<data>.",
+            ],
+        ),
+        (
+            ("--split=validation",),
+            [
+                "sessions-validation.parquet must be there to compare its run. Evaluate all runs",
+                "--run={0}/dnn --split=validation --data=<data>`), then add --data=<data>.",
+            ],
+        ),
+        (
+            ("--split=validation", "--data=data/big"),
+            [
+                "sessions-big-validation.parquet must be there to compare its run. Make it with `",
+                "--run={0}/dnn --split=validation --data=data/big`.",
+            ],
+        ),
+    ],
+)
+def test_what_is_missing_is_told_with_what_makes_it(run_main, runs, flags, remedies):
+    code, _, err = run_main(f"--runs={runs}/dnn {runs}/aw-1", *flags)
+    assert code == 1 and len(err.splitlines()) == 1
+    for remedy in remedies:
+        assert remedy.format(runs) in err
+
+
+def test_files_that_evaluations_left_elsewhere_are_compared(run_main, runs):
+    for name in ("din-1", "aw-1"):
+        (runs / name / "sessions-test.parquet").rename(runs / f"{name}-sessions.parquet")
+    out_path = runs / "comparison.json"
+    code, out, err = run_main(
+        f"--runs={runs}/din-1-sessions.parquet,{runs}/aw-1-sessions.parquet",
+        f"--base={runs}/aw-1-sessions.parquet",
+        f"--out={out_path}",
+    )
+    assert code == 0, err
+    assert "din against aw_moe, click" in out
+    systems = json.loads(out_path.read_text(encoding="utf-8"))["systems"]
+    assert systems[0]["runs"] == [f"{runs}/din-1-sessions.parquet"]
 
 
 @pytest.mark.parametrize(
@@ -129,4 +174,4 @@ def test_bad_input_is_one_clear_error(run_main, runs, flags, message):
 def test_a_folder_with_a_blank_in_its_name_is_one_run(tmp_path):
     folder = tmp_path / "my run"
     folder.mkdir()
-    assert program.run_folders([str(folder)]) == [folder]
+    assert program.typed_runs([str(folder)]) == [folder]

@@ -130,6 +130,36 @@ def test_files_that_cannot_be_read_are_an_error(tmp_path):
         read_runs([first], ["gauc"], None)
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_run_that_was_cut_off_is_an_error(tmp_path, place):
+    paths = [
+        write_sessions(tmp_path / name, session_columns(61), document(finished=finished, seed=seed))
+        for seed, (name, finished) in enumerate((("whole", True), ("cut", False)))
+    ]
+    message = "cut/sessions-test.parquet must be of a finished run.* Train the run to its end, then"
+    with pytest.raises(ValueError, match=message):
+        read_runs([paths[place], paths[1 - place]], METRICS, None)
+    assert len(read_runs([paths[0], paths[0]], METRICS, None).runs) == 2
+
+
+def test_data_with_other_manifests_are_told_apart(tmp_path):
+    manifests = ("0" * 64, "0" * 64, "1" * 64, "1" * 64)
+    paths = [
+        write_sessions(
+            tmp_path / str(seed), session_columns(61), document(seed=seed, manifest_sha256=manifest)
+        )
+        for seed, manifest in enumerate(manifests)
+    ]
+    unknown = document(seed=7)
+    del unknown["manifest_sha256"]
+    paths.append(write_sessions(tmp_path / "7", session_columns(61), unknown))
+    found = read_runs(paths, METRICS, None).manifests
+    assert {manifest: run.folder.name for manifest, run in found.items()} == {
+        "0" * 64: "0",
+        "1" * 64: "2",
+    }
+
+
 def test_only_the_asked_task_is_compared(tmp_path):
     columns = session_columns(61, tasks=("click", "order"))
     first = write_sessions(tmp_path / "a", columns, document())

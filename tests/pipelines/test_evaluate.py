@@ -3,6 +3,7 @@ import io
 import json
 import shutil
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -16,7 +17,7 @@ from ranking.models.catalog import MODELS, build
 from ranking.sources.session_source import SessionSource
 from ranking.training.checkpoints import Checkpoints, Progress
 from ranking.training.run_folder import Run, open_run, start_run
-from ranking.training.session_file import SessionFile
+from ranking.training.session_file import SessionFile, SessionFileWriter
 from ranking.training.settings import TrainingSettings
 from tests.helpers.one_error import assert_one_error
 from tests.helpers.run_main import program_runner
@@ -160,14 +161,40 @@ def test_the_numbers_are_written_beside_the_run(run_main, tmp_path):
     assert sessions.document["data"] == str(tmp_path / "data")
     settings = json.loads((tmp_path / "run" / "settings.json").read_text(encoding="utf-8"))
     assert sessions.document["trained_manifest_sha256"] == settings["manifest_sha256"]
+    assert sessions.document["finished"] is False
 
 
 def test_numbers_and_sessions_of_other_places_lie_side_by_side(run_main, tmp_path):
-    code, _, err = run_main(f"--out={tmp_path / 'results' / 'mine.json'}")
-    assert code == 0, err
-    names = sorted(path.name for path in (tmp_path / "results").iterdir())
-    assert names == ["mine.json", "sessions-data-test.parquet"]
+    (tmp_path / "run" / "metrics.json").write_text("{}", encoding="utf-8")
+    for name in ("mine", "yours"):
+        code, _, err = run_main(f"--out={tmp_path / 'results' / name}.json")
+        assert code == 0, err
+    names = ("mine-sessions.parquet", "mine.json", "yours-sessions.parquet", "yours.json")
+    assert sorted(path.name for path in (tmp_path / "results").iterdir()) == [*names]
     assert not list(tmp_path.glob("run/sessions*"))
+    document = SessionFile(tmp_path / "results" / names[0]).document
+    assert document["finished"] is True and document["data"] == str(tmp_path / "data")
+
+
+@pytest.mark.parametrize("out", [None, "mine.json"])
+def test_sessions_of_other_data_are_not_replaced(run_main, tmp_path, out):
+    flags = [] if out is None else [f"--out={tmp_path / out}"]
+    path = tmp_path / ("run/sessions-data-test.parquet" if out is None else "mine-sessions.parquet")
+    for manifest in ("0" * 64, None):  # None: an older file, which does not say
+        document = {"data": "others/data", **({"manifest_sha256": manifest} if manifest else {})}
+        with SessionFileWriter(path, document) as writer:
+            writer.write({"history": np.arange(5)})
+        code, _, err = run_main(*flags)
+        if manifest:
+            message = f"{path} must be of the data evaluated where it is to be replaced. Received: "
+            assert_one_error((code, "", err), f"{message}sessions of others/data, with another")
+            assert len(SessionFile(path)) == 5
+            assert not list(tmp_path.glob("run/evaluation*"))
+        else:
+            assert code == 0, err
+    code, _, err = run_main(*flags)  # now of these very data
+    assert code == 0, err
+    assert len(SessionFile(path)) == 97
 
 
 def _change(path, change):

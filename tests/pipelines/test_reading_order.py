@@ -13,6 +13,7 @@ from pipelines.reading_order import reading_order
         ["18-24", "25-34", "50+", "unknown"],
         ["0.5-1", "1.5", "2", "10"],
         ["recommendation", "search"],
+        ["desktop", "phone", "(unknown)", "unknown"],
     ],
 )
 def test_names_come_as_people_expect_them(names):

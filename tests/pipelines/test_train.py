@@ -74,6 +74,7 @@ def test_a_run_leaves_all_that_is_needed_to_go_on(run: Run, tmp_path: Path) -> N
     named = ("model", "model_settings", "training_settings", "seed", "data", "manifest_sha256")
     assert sessions.document == {name: settings[name] for name in named} | {
         "trained_manifest_sha256": settings["manifest_sha256"],
+        "finished": True,
         "max_steps": None,
         "split": "test",
         "simulated": True,
@@ -111,6 +112,19 @@ def test_a_run_that_was_killed_continues(run: Run, tmp_path: Path) -> None:
     assert f"Continuing the unfinished run in {tmp_path / 'run'}." in out.replace("\n", "")
     train = _json(tmp_path / "run" / "metrics.json")["train"]
     assert train["steps"] == train["max_steps"] == 3
+
+
+@pytest.mark.slow
+def test_a_run_that_is_thrown_away_is_told(run: Run, tmp_path: Path) -> None:
+    run("--max_steps=2")
+    code, out, err = run("--max_steps=1", "--overwrite")
+    assert code == 0, err
+    assert "threw away" not in out  # A finished run is replaced by those who ask for it.
+    (tmp_path / "run" / "metrics.json").unlink()
+    code, out, err = run("--max_steps=1", "--overwrite")
+    assert code == 0, err
+    lost = f"threw away the unfinished run in {tmp_path / 'run'}, with its checkpoints up to step 1"
+    assert lost.replace(" ", "") in "".join(out.split()) and "Continuing" not in out
 
 
 @pytest.mark.slow

@@ -84,8 +84,77 @@ def test_behavior_lists_of_different_length_are_an_error(tmp_path):
     for row in rows:
         row["behaviors_tags"] = row["behaviors_tags"][:1]
     file = _write(tmp_path / "a.parquet", rows)
-    with pytest.raises(SourceError, match="`behaviors_tags` .* lists as long as"):
+    with pytest.raises(
+        SourceError,
+        match="`behaviors_tags` .* lists as long as `behaviors_item`.*Received: 1 and 2 values",
+    ):
         _read([file])
+
+
+def _with_optional(*names):
+    """The spec with optional behavior fields."""
+    fields = [dataclasses.replace(f, optional=f.name in names) for f in SPEC.behaviors]
+    return dataclasses.replace(SPEC, behaviors=tuple(fields))
+
+
+def _without(behavior):
+    return [
+        {**row, "behaviors": [{**entry, behavior: None} for entry in row["behaviors"]]}
+        for row in SESSIONS
+    ]
+
+
+@pytest.mark.parametrize("name", ["item", "tags"])
+def test_behaviors_under_another_name_are_no_empty_history(tmp_path, name):
+    rows = impressions(SESSIONS)
+    for row in rows:
+        row[f"hist_{name}"] = row.pop(f"behaviors_{name}")
+    file = _write(tmp_path / "a.parquet", rows)
+    missing = f"`behaviors_{name}` is missing in .*a.parquet"
+    with pytest.raises(SourceError, match=f"{missing}.*`hist_{name}`.*`optional: true`"):
+        check_impressions([file], SPEC, arrow_schema(SPEC))
+    with pytest.raises(SourceError, match=missing):
+        _read([file])
+
+
+@pytest.mark.parametrize("name", ["item", "tags"])
+def test_optional_behaviors_may_be_absent(tmp_path, name):
+    rows = impressions(SESSIONS)
+    for row in rows:
+        del row[f"behaviors_{name}"]
+    file = _write(tmp_path / "a.parquet", rows)
+    assert _read([file], _with_optional(name)) == _without(name)
+    empty = [{**row, "behaviors": []} for row in SESSIONS]
+    for row in rows:
+        row.pop("behaviors_tags" if name == "item" else "behaviors_item")
+    file = _write(tmp_path / "b.parquet", rows)
+    assert _read([file], _with_optional("item", "tags")) == empty
+
+
+def test_optional_behaviors_may_be_null_in_some_sessions(tmp_path):
+    rows = impressions(SESSIONS)
+    for row in rows:
+        if row["session_id"] in ("s2", "s8"):
+            row["behaviors_tags"] = None
+    expected = list(SESSIONS)
+    for number in (2, 8):
+        expected[number] = _without("tags")[number]
+    file = _write(tmp_path / "a.parquet", rows)
+    assert _read([file], _with_optional("tags")) == expected
+    with pytest.raises(SourceError, match="`behaviors_tags` .*Received: 0 and 2 values"):
+        _read([file])
+
+
+def test_lists_that_disagree_are_named_where_another_is_absent(tmp_path):
+    spec = _with_optional("item")
+    extra = Field("days", "behaviors", "dense", "float32")
+    spec = dataclasses.replace(spec, behaviors=(*spec.behaviors, extra))
+    rows = impressions(SESSIONS)
+    for row in rows:
+        row["behaviors_days"] = [1.0] * len(row.pop("behaviors_item")) + [2.0]
+    file = _write(tmp_path / "a.parquet", rows)
+    with pytest.raises(SourceError, match="`behaviors_days` .* as long as `behaviors_tags`"):
+        _read([file], spec)
 
 
 def test_a_null_names_the_row_of_the_file(tmp_path):

@@ -4,6 +4,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ranking.sources.catalog import open_source
+from ranking.sources.parquet_files import find_files
 from ranking.sources.session_table import arrow_schema
 from ranking.sources.source_error import SourceError
 from tests.helpers.specs import impressions, shop_session, shop_spec
@@ -48,6 +49,22 @@ def test_a_folder_of_splits_is_read_as_it_is(tmp_path):
         "test": rows[7:],
     }
     assert source.description["split"] == "given"
+    assert source.description["train_files"] == 2
+
+
+def test_folders_behind_links_are_read_once(tmp_path):
+    rows = _sessions(11)
+    train = tmp_path / "input" / "train"
+    _write(train / "b" / "part-0.parquet", rows[:3])
+    _write(tmp_path / "store" / "deep" / "part-0.parquet", rows[3:])
+    (train / "a").symlink_to(tmp_path / "store")
+    (train / "c").symlink_to(tmp_path / "store" / "deep")  # the same once more
+    (train / "b" / "up").symlink_to(train)
+    (tmp_path / "store" / "deep" / "around").symlink_to(train / "b")
+    files = find_files(train)
+    assert files == sorted(files) and len(files) == 2
+    source = _open(tmp_path / "input")
+    assert sorted(_rows(source, "train"), key=lambda row: row["time"]) == rows
     assert source.description["train_files"] == 2
 
 

@@ -117,6 +117,25 @@ def test_missing_column_names_file_path_type_and_near_names():
     assert "int64" in message and "Did you mean `clik`?" in message
 
 
+def test_a_default_stands_for_missing_values_alone():
+    row = shop_session(1)
+    for candidate in row["candidates"]:
+        candidate["prices"] = candidate.pop("price")
+    with pytest.raises(SourceError) as error:
+        conform(_batch(row), SCHEMA, "train.parquet")
+    assert str(error.value) == (
+        "Column `candidates.price` is missing in train.parquet; the feature spec asks for float. "
+        "Did you mean `prices`? Add or rename the column, or change the field in the spec "
+        "(`optional: true`, or leave it out)."
+    )
+
+
+def test_an_optional_column_that_must_have_values_cannot_be_absent():
+    schema = pa.schema([SCHEMA.field("query").with_nullable(False)])
+    with pytest.raises(SourceError, match="`query` is missing in x"):
+        conform(_batch(shop_session(1)).drop_columns(["query"]), schema, "x")
+
+
 def test_what_can_never_be_optional_is_not_said_to_be():
     row = shop_session(1)
     del row["candidates"][0]["click"]

@@ -36,6 +36,28 @@ def test_buckets_are_called_by_their_bounds():
     assert _names(table)[2:] == ["<5", "5-12.5", ">=12.5", "unknown"]
 
 
+@pytest.mark.parametrize(
+    ("bounds", "names"),
+    [
+        ((1.7e9, 1.7001e9, 1.7002e9), ["<1700000000", "1700000000-1700100000"]),
+        ((0.1, 0.10000001, 0.2), ["<0.1", "0.1-0.10000001"]),
+        ((-3.0, 0.0, 1e20), ["<-3", "-3-0"]),
+    ],
+)
+def test_bounds_keep_the_digits_that_tell_them_apart(bounds, names):
+    table = Table("price", 2, "bucketize", dtype="float32", bucketize=bounds)
+    assert _names(table)[2:4] == names
+    assert len(set(_names(table)[1:-1])) == 5
+
+
+def test_a_value_called_unknown_is_not_the_unknown(tmp_path):
+    table = Table("device", 2, "values", values=("phone", "unknown"))
+    assert _names(table) == ["(unknown)", "(unknown)", "phone", "unknown", "(unknown)"]
+    (tmp_path / "city.txt").write_text("unknown\n(unknown)\n", encoding="utf-8")
+    table = Table("city", 2, "vocabulary", vocabulary="learned", size=2)
+    assert _names(table, tmp_path)[1:4] == ["((unknown))", "unknown", "(unknown)"]
+
+
 def test_whole_numbers_and_hash_buckets_are_called_by_number():
     hours = Table("hour", 2, "integer_ids", dtype="int64", integer_ids=2)
     assert _names(hours)[2:] == ["0", "1", "unknown"]

@@ -1,5 +1,7 @@
 """The training loop: what a step computes, and that replicas do not change it."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -100,20 +102,31 @@ def test_owners_are_users_where_the_model_asks_for_them() -> None:
     assert "user_id" not in batch
 
 
-@pytest.mark.parametrize("unknown", ["", 0], ids=["text", "number"])
-def test_sessions_of_unknown_users_are_not_one_users(unknown) -> None:
+@pytest.mark.parametrize(
+    ("known", "unknown", "dtype"),
+    [
+        ("ada", "", tf.string),
+        (-7, 0, tf.int64),
+        (1, -1, tf.int64),
+        (7.0, math.nan, tf.float32),
+        (2, 1, tf.int32),
+    ],
+    ids=["text", "number", "no number", "NaN", "id"],
+)
+def test_sessions_of_unknown_users_are_not_one_users(known, unknown, dtype) -> None:
     spec = search_spec()
     loop = _loop(tf.distribute.get_strategy(), spec)
 
     def without_users(batch):
         rows = tf.shape(batch["user_id"])[0]
-        known = tf.constant(["ada"] if unknown == "" else [7])
-        return {**batch, "user_id": tf.concat([known, tf.fill([rows - 1], unknown)], axis=0)}
+        nobody = tf.fill([rows - 2], tf.constant(unknown, dtype))
+        users = tf.concat([tf.constant([known, known], dtype), nobody], axis=0)
+        return {**batch, "user_id": users}
 
     batch = next(iter(loop.iterate(batch_dataset(spec, 1).map(without_users))))
     owners = batch["owner"].numpy()
-    assert len(owners) > 2 and len(set(owners)) == len(owners)
-    assert owners[0] >= 0 and max(owners[1:]) < -1
+    assert len(owners) > 3 and len(set(owners)) == len(owners) - 1
+    assert owners[0] == owners[1] >= 0 and max(owners[2:]) < -1
 
 
 @pytest.mark.slow

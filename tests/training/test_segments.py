@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 
 from ranking.training.segments import Segmentation
 from tests.helpers.evaluation_batches import encoded_batch, evaluation_spec
@@ -96,14 +95,3 @@ def test_dimensions_follow_the_roles():
 def test_scenario_among_the_segments_is_one_dimension():
     spec = evaluation_spec(segments=("scenario", "city"))
     assert Segmentation(spec).dimensions.count("scenario") == 1
-
-
-def test_numbers_cannot_be_segments():
-    with pytest.raises(ValueError, match="`spend` must be a single id, or metadata"):
-        Segmentation(evaluation_spec(segments=("spend",)))
-
-
-def test_a_field_cannot_take_the_name_of_a_dimension():
-    spec = evaluation_spec(scenario="history")
-    with pytest.raises(ValueError, match="`history` cannot be a segment"):
-        Segmentation(spec)

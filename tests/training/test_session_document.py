@@ -24,9 +24,10 @@ def test_it_says_which_run_and_which_data(tmp_path):
     }
     warm = session_document(run.document() | {"warm_start": "runs/old"}, other, "test")
     assert warm == document | {"warm_start": "runs/old"}
-    known = {"manifest_sha256": "01", "max_steps": None}
+    known = {"manifest_sha256": "01", "finished": False, "max_steps": None}
     assert session_document(run.document() | known, other, "test") == document | {
         "trained_manifest_sha256": "01",
+        "finished": False,
         "max_steps": None,
     }
     own = session_document(run.document(), trained, "test")

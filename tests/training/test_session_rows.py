@@ -127,6 +127,28 @@ def test_ids_are_called_by_their_values(batch):
     assert columns["user_id"].tolist() == columns["segment.scenario"].tolist()
 
 
+def test_an_unknown_user_is_called_so_whatever_users_are_called(batch):
+    spec = evaluation_spec(user_id="scenario")
+    values = ("unknown", *spec.tables["scenario"].values[1:])
+    table = dataclasses.replace(spec.tables["scenario"], values=values)
+    spec = dataclasses.replace(spec, tables={**spec.tables, "scenario": table})
+    scenarios = np.where(np.arange(64) < 3, 1, 3).astype(np.int32)
+    columns = _columns(batch | {"scenario": scenarios}, spec)
+    assert columns["user_id"].tolist() == ["unknown"] * 3 + [values[1]] * 58
+
+
+def test_ids_that_their_table_lacks_are_called_by_their_texts(batch):
+    scenarios = batch["scenario"].copy()
+    scenarios[:3] = 1
+    texts = np.full(64, b"", object)
+    texts[1] = "Straße".encode()
+    changed = batch | {"scenario": scenarios, "scenario/unknown": texts}
+    columns = _columns(changed, evaluation_spec(user_id="scenario"))
+    names = columns["segment.scenario"].tolist()
+    assert columns["user_id"].tolist() == ["unknown", "Straße", *names[2:]]
+    assert names[1] == names[2] == "unknown"
+
+
 def test_numbers_stay_numbers(batch):
     spec = evaluation_spec(user_id="user")
     user = Field("user", SESSION, "metadata", "int64")

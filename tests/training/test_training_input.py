@@ -25,10 +25,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
 def _input(
     data: PreparedData, *, workers: int = 1, index: int = 0, **settings: Any
 ) -> TrainingInput:
-    service = settings.pop("data_service", None)
+    service, said = settings.pop("data_service", None), settings.pop("said", {})
     run = small_run(Path("run"), data)
     run = dataclasses.replace(run, training=dataclasses.replace(run.training, **settings))
-    told: Any = types.SimpleNamespace(count=workers, index=index)
+    told: Any = types.SimpleNamespace(
+        count=workers, index=index, of_chief=lambda value: said.setdefault("by chief", value)
+    )
     return TrainingInput(
         run,
         data,
@@ -97,14 +99,25 @@ def test_workers_need_one_order(data: PreparedData) -> None:
 def test_workers_share_the_batches_of_a_service(tmp_path: Path) -> None:
     # The first asks for some 20 batches ahead: of a short pass it would take all.
     data = small_data(tmp_path / "data", train=1009)
+    said: dict[str, float] = {}
     with running_data_service(workers=1) as address:
-        inputs = [_input(data, workers=2, index=at, data_service=address) for at in range(2)]
+        inputs = [
+            _input(data, workers=2, index=at, data_service=address, said=said) for at in range(2)
+        ]
         steps = SESSIONS // BATCH // 2
         # Each has half of a step's sessions, for its one replica.
         parts = [source.batches(0, 0).take(steps) for source in inputs]
         assert {tensor.shape[0] for tensor in parts[0].element_spec.values()} == {BATCH // 2}
         one, other = map(_names, parts)
     assert len({*one, *other}) == len(one) + len(other) == 2 * steps * BATCH // 2
+
+
+def test_each_start_has_the_batches_of_a_service_to_itself(tmp_path: Path) -> None:
+    data = small_data(tmp_path / "data", train=1009)
+    with running_data_service(workers=1) as address:
+        readers = [iter(_input(data, data_service=address).batches(0, 0)) for _ in range(2)]
+        one, other = ([next(reader)["session_id"] for _ in range(6)] for reader in readers)
+    assert tf.reduce_all(tf.equal(one, other))  # Of one job they would have nothing in common.
 
 
 def test_what_does_not_go_together_is_refused(data: PreparedData) -> None:

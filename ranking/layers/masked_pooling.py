@@ -53,8 +53,9 @@ class MaskedPooling(keras.layers.Layer):
         total = ops.sum(vectors, axis=-2)
         if self.pool == "sum":
             return total
-        # Counted as integers: a sum of ones stops growing at 256 in bfloat16.
-        count = ops.maximum(ops.count_nonzero(mask, axis=-1), 1)
+        # Counted as integers: a sum of ones stops growing at 256 in bfloat16. Not `count_nonzero`,
+        # which transposes counts of more than one axis on PyTorch.
+        count = ops.maximum(ops.sum(ops.cast(mask, "int32"), axis=-1), 1)
         return total / ops.cast(ops.expand_dims(count, -1), total.dtype)
 
     def compute_mask(self, *args: Any, **kwargs: Any) -> None:

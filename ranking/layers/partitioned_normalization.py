@@ -67,8 +67,8 @@ class PartitionedNormalization(keras.layers.Layer):
         self, inputs_shape: Any, scenario_shape: Any, candidates_mask_shape: Any = None
     ) -> None:
         width, num_scenarios = inputs_shape[-1], scenario_shape[-1]
-        # In full precision whatever the policy: squares and sums of many rows overflow halves.
-        full = {"autocast": False}
+        # In float32 whatever the policy: squares and sums of many rows overflow halves.
+        full = {"autocast": False, "dtype": "float32"}
         of_all, of_each = (width,), (num_scenarios, width)
         self.scale = self.add_weight(name="scale", shape=of_all, initializer="ones", **full)
         self.offset = self.add_weight(name="offset", shape=of_all, initializer="zeros", **full)

@@ -63,7 +63,8 @@ class SequencePositions(keras.layers.Layer):
         merge: str = "add",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        # Times are not to be rounded before their logarithm: seconds of a day overflow halves.
+        super().__init__(**{"autocast": False, **kwargs})
         check_count("size", size)
         check_count("max_length", max_length)
         check_choice("position", position, _POSITIONS)
@@ -103,6 +104,7 @@ class SequencePositions(keras.layers.Layer):
 
     def call(self, vectors: Any, behaviors_mask: Any = None, time_differences: Any = None) -> Any:
         self._check_times(behaviors_mask, time_differences)
+        vectors = ops.cast(vectors, self.compute_dtype)
         if behaviors_mask is None:
             positions = self._of_target()
         else:
@@ -134,7 +136,7 @@ class SequencePositions(keras.layers.Layer):
     def _of_target(self) -> Any:
         """The position of a target, `(1, 1, d)`."""
         if self.position == "index":
-            return ops.reshape(self.table[0], (1, 1, self.size))
+            return ops.reshape(self._table()[0], (1, 1, self.size))
         return self.time_network(ops.zeros((1, 1, 1), self.compute_dtype))
 
     def _of_behaviors(self, mask: Any, time_differences: Any) -> Any:
@@ -142,9 +144,13 @@ class SequencePositions(keras.layers.Layer):
         if self.position == "index":
             # Padding before all behaviors is one step older than the oldest.
             rows = ops.minimum(behavior_ages(mask), self.max_length - 1)
-            return ops.take(self.table[1:], rows, axis=0)
-        times = clear_padding(ops.expand_dims(time_differences, -1), mask)
+            return ops.take(self._table()[1:], rows, axis=0)
+        times = ops.cast(ops.expand_dims(time_differences, -1), "float32")
+        times = clear_padding(times, mask)
         return self.time_network(ops.sign(times) * ops.log1p(ops.abs(times)))
+
+    def _table(self) -> Any:
+        return ops.cast(self.table, self.compute_dtype)
 
     def _check_times(self, behaviors_mask: Any, time_differences: Any) -> None:
         wanted = self.position == "time_difference" and behaviors_mask is not None

@@ -54,7 +54,8 @@ class SequenceProjections(keras.layers.Layer):
         behaviors_attend: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        # Its parts cast what they take, and times must reach them whole.
+        super().__init__(**{"autocast": False, **kwargs})
         self.size = size
         self.max_length = max_length
         self.position = position

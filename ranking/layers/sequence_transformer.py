@@ -82,7 +82,8 @@ class SequenceTransformer(keras.layers.Layer):
         dropout: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        # Its parts cast what they take, and times must reach them whole.
+        super().__init__(**{"autocast": False, **kwargs})
         self.position = position
         self.position_merge = position_merge
         common = {"max_length": max_length, "dtype": self.dtype_policy}

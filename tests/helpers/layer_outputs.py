@@ -53,6 +53,10 @@ CASES: dict[str, tuple[Callable[[], Any], tuple[Any, ...]]] = {
         lambda: AttentionPooling(normalization="softmax"),
         (_BEHAVIORS, _QUERY, _MASK),
     ),
+    "attention_pooling, sqrt_length": (
+        lambda: AttentionPooling(scale="sqrt_length"),
+        (_BEHAVIORS, _TARGETS, _MASK),
+    ),
     "attention_weighted_gate": (
         lambda: AttentionWeightedGate(3, use_bias=True),
         (_BEHAVIORS, _QUERY, _MASK),
@@ -69,6 +73,7 @@ CASES: dict[str, tuple[Callable[[], Any], tuple[Any, ...]]] = {
     ),
     "interest_extractor": (lambda: InterestExtractor(hidden_sizes=(8,)), (_TARGETS, _VIEWS)),
     "masked_pooling": (lambda: MaskedPooling("mean"), (_BEHAVIORS, _MASK)),
+    "masked_pooling, lists of lists": (lambda: MaskedPooling("mean"), (_VIEWS, _VIEWS[..., 0] > 0)),
     "meta_tower": (lambda: MetaTower(2), (_VIEWS, _QUERY)),
     "meta_unit": (MetaUnit, (_TARGETS, _QUERY)),
     "mlp": (lambda: Mlp((8, 6), 2), (_TARGETS,)),
@@ -117,6 +122,12 @@ def _with_gradients(layer: Any, inputs: list[Any]) -> tuple[Any, list[Any]]:
         weights = [weight.value for weight in layer.trainable_variables]
         gradients, outputs = jax.jit(jax.grad(total, has_aux=True))(weights)
         return outputs, gradients
+    if keras.backend.backend() == "torch":
+        outputs = layer(*inputs)
+        weights = [weight.value for weight in layer.trainable_variables]
+        if weights:
+            ops.sum(ops.square(outputs)).backward()
+        return outputs, [weight.grad for weight in weights]
     import tensorflow as tf
 
     with tf.GradientTape() as tape:

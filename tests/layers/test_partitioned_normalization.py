@@ -218,6 +218,13 @@ def test_half_precision_keeps_large_inputs_finite():
     assert np.isfinite(layer.moving_variance.value).all()
 
 
+def test_double_precision_gives_the_same():
+    inputs = make_inputs()
+    found = built(dtype="float64")(*inputs.values(), training=True)
+    assert found.dtype == "float64"
+    np.testing.assert_allclose(found, built()(*inputs.values(), training=True), atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -66,6 +66,21 @@ def test_neither_padding_nor_its_length_moves_a_behavior(options):
     assert layer(*(array[:, :0] for array in inputs.values())).shape == (B, 0, D)
 
 
+def test_half_precision_does_not_round_times_before_their_logarithm():
+    month = 30 * 86_400.0  # Seconds: halves end at 65,504.
+    inputs = {"vectors": np.zeros((1, 3, D), "float32"), "behaviors_mask": np.ones((1, 3), bool)}
+    times = np.array([[month, 86_400.0, 7.0]], "float32")
+    whole = make_layer({"position": "time_difference"})
+    half = SequencePositions(
+        D, max_length=T, position="time_difference", merge="add", dtype="mixed_float16"
+    )
+    half.build((B, T, D))
+    half.set_weights(whole.get_weights())
+    found = half(*inputs.values(), times)
+    assert found.dtype == "float16"
+    np.testing.assert_allclose(found, whole(*inputs.values(), times), rtol=0.01, atol=0.05)
+
+
 def test_a_target_is_no_behavior_of_now():
     layer, vectors = make_layer({}), np.zeros((B, 1, D), "float32")
     now, newest = layer(vectors), layer(vectors, np.ones((B, 1), bool))

@@ -130,6 +130,18 @@ def test_times_of_padding_never_matter(filler):
     assert np.all(gradient[~mask] == 0) and np.any(gradient[mask])
 
 
+def test_half_precision_takes_times_in_seconds():
+    inputs = make_inputs(times=True)
+    inputs["time_differences"] = 86_400.0 * np.abs(inputs["time_differences"]) + 70_000.0
+    whole = make_layer(position="time_difference")
+    half = make_layer(position="time_difference", dtype="mixed_float16")
+    expected = whole(*inputs.values())
+    half(*inputs.values())
+    half.set_weights(whole.get_weights())
+    found = np.asarray(half(*inputs.values()), "float32")
+    np.testing.assert_allclose(found, expected, atol=0.05)
+
+
 @SOME
 def test_padding_length_never_matters(num_layers, output):
     layer, inputs = make_layer(num_layers=num_layers, output=output), make_inputs()

@@ -1,4 +1,4 @@
-"""Layers compute on JAX what they compute on TensorFlow."""
+"""Layers compute on JAX and PyTorch what they compute on TensorFlow."""
 
 import importlib.util
 import os
@@ -22,10 +22,12 @@ def test_what_is_compared_depends_on_weights_and_is_finite():
         assert np.any(value) or "no behaviors" in name, f"{name} is zero"
 
 
-@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
-def test_outputs_and_gradients_are_those_of_tensorflow(tmp_path):
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_outputs_and_gradients_are_those_of_tensorflow(backend, tmp_path):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
     path = tmp_path / "outputs.npz"
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    environment = {**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"}
     command = [sys.executable, "-m", "tests.helpers.layer_outputs", str(path)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

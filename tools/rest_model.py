@@ -1,10 +1,12 @@
 """A model on a server that speaks REST."""
 
 import base64
+import contextlib
+import http.client
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,9 @@ _CODES = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
+# What reading an answer of another form ends in.
+_OTHER_FORM = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
+_HINT = "Is this the REST port, 8501 by default?"
 
 
 class RestModel:
@@ -71,14 +76,10 @@ class RestModel:
             "inputs": {key: _nested(value) for key, value in inputs.items()},
         }
         asked = f"signature `{signature}`"
-        answer = self._ask(f"/versions/{version}:predict", asked, body)["outputs"]
-        outputs = self._signatures_of(version)[signature].outputs
-        if len(outputs) == 1:
-            # A single result comes without its name.
-            answer = dict.fromkeys(outputs, answer)
-        return Prediction(
-            {key: np.asarray(values, outputs[key].dtype) for key, values in answer.items()}, version
-        )
+        answer = self._ask(f"/versions/{version}:predict", asked, body)
+        signatures = self._signatures_of(version)
+        with self._reading(asked):
+            return Prediction(_results(answer["outputs"], signatures[signature].outputs), version)
 
     def close(self) -> None:
         """Does nothing: every request has a connection of its own."""
@@ -86,8 +87,10 @@ class RestModel:
     def _version(self) -> int:
         """The version that the label means now, or the newest that is available."""
         label = "" if self._label is None else f"/labels/{self._label}"
-        statuses = self._ask(label, "the versions")["model_version_status"]
-        versions = [int(one["version"]) for one in statuses if one["state"] == "AVAILABLE"]
+        answer = self._ask(label, "the versions")
+        with self._reading("the versions"):
+            statuses = answer["model_version_status"]
+            versions = [int(one["version"]) for one in statuses if one["state"] == "AVAILABLE"]
         if not versions:
             raise self._error("the versions", "NOT_FOUND", "no version is available.")
         return max(versions)
@@ -95,35 +98,68 @@ class RestModel:
     def _signatures_of(self, version: int) -> dict[str, ServedSignature]:
         if version not in self._signatures:
             answer = self._ask(f"/versions/{version}/metadata", "the signatures")
-            definitions = answer["metadata"]["signature_def"]["signature_def"]
-            self._signatures[version] = {
-                name: ServedSignature(_tensors(one["inputs"]), _tensors(one["outputs"]))
-                for name, one in definitions.items()
-                if not name.startswith("__")
-            }
+            with self._reading("the signatures"):
+                definitions = answer["metadata"]["signature_def"]["signature_def"]
+                self._signatures[version] = {
+                    name: ServedSignature(_tensors(one["inputs"]), _tensors(one["outputs"]))
+                    for name, one in definitions.items()
+                    if not name.startswith("__")
+                }
         return self._signatures[version]
 
     def _ask(self, path: str, asked: str, body: Any = None) -> Any:
         url = f"{self._address}/v1/models/{self._name}{path}"
         data = None if body is None else json.dumps(body).encode()
+        with self._reaching(asked), _response(url, data, self._timeout) as response:
+            status, answer = response.status, response.read()
+        if status >= 300:
+            code = _CODES.get(status, f"HTTP status {status}")
+            raise self._error(asked, code, _error_text(answer))
+        with self._reading(asked):
+            return json.loads(answer)
+
+    @contextlib.contextmanager
+    def _reaching(self, asked: str) -> Iterator[None]:
+        """Makes an error of what goes wrong on the way to the server and back."""
         try:
-            with urllib.request.urlopen(url, data, timeout=self._timeout) as response:
-                return json.load(response)
-        except urllib.error.HTTPError as error:
-            with error:
-                text = _error_text(error.read())
-            code = _CODES.get(error.code, f"HTTP status {error.code}")
-            raise self._error(asked, code, text) from error
+            yield
         except TimeoutError as error:
             text = f"no answer within {self._timeout:g} s."
             raise self._error(asked, "DEADLINE_EXCEEDED", text) from error
         except urllib.error.URLError as error:
             raise self._error(asked, "UNAVAILABLE", f"{error.reason}.") from error
-        except ValueError as error:
-            raise self._error(asked, "UNKNOWN", f"an answer that is no JSON: {error}.") from error
+        # An address that is no URL is a ValueError.
+        except (http.client.HTTPException, OSError, ValueError) as error:
+            # The answer of another protocol has bytes that a terminal would obey.
+            text = f"no answer in HTTP, but {error!r:.80}. {_HINT}"
+            raise self._error(asked, "UNAVAILABLE", text) from error
+
+    @contextlib.contextmanager
+    def _reading(self, asked: str) -> Iterator[None]:
+        """Makes an error of an answer that lacks something or holds another type."""
+        try:
+            yield
+        except _OTHER_FORM as error:
+            text = f"an answer that TensorFlow Serving does not give, {error!r:.80}. {_HINT}"
+            raise self._error(asked, "UNKNOWN", text) from error
 
     def _error(self, asked: str, code: str, text: str) -> ServingError:
         return ServingError(self._address, f"{asked} of model `{self._name}`", code, text)
+
+
+def _response(url: str, data: bytes | None, timeout: float) -> Any:
+    """The response to a request, whatever its status."""
+    try:
+        return urllib.request.urlopen(url, data, timeout=timeout)
+    except urllib.error.HTTPError as error:
+        return error
+
+
+def _results(answer: Any, outputs: Mapping[str, ServedTensor]) -> dict[str, np.ndarray]:
+    if len(outputs) == 1:
+        # A single result comes without its name.
+        answer = dict.fromkeys(outputs, answer)
+    return {key: np.asarray(answer[key], one.dtype) for key, one in outputs.items()}
 
 
 def _tensors(documents: Mapping[str, Any]) -> dict[str, ServedTensor]:

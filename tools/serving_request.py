@@ -86,6 +86,9 @@ def read_recorded_request(data: "PreparedData", split: str, number: int) -> Tens
 
 def _array(path: Path, key: str, values: Any, tensor: ServedTensor) -> np.ndarray:
     shape = _shape(path, key, values)
+    if len(shape) > 1 and shape[-1] == 0:
+        # An empty list does not say how deep it would go.
+        shape += [0] * (tensor.rank - len(shape))
     if len(shape) != tensor.rank:
         raise ValueError(
             f"{path}: `{key}` must have {tensor.rank} dimensions, the session's first. Received: "

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from ranking.export.parity import ParityReport
-from ranking.export.signatures import Signature
+from ranking.export.signatures import EXAMPLES, SERVING_DEFAULT, Signature
 from ranking.features.prepared_data import PreparedData
 
 _SHOWN_METRICS = ("session_auc", "auc", "ndcg", "ndcg_at_10", "log_loss", "ece", "sessions")
@@ -42,6 +42,7 @@ class ModelCard:
     Attributes:
         model: Where the weights come from.
         data: The data that the export was checked on, of the same spec as those of the training.
+        tasks: What the model predicts, of all tasks of the spec.
         signatures: What a server can ask.
         gate_refusal: Why there is no gate signature, or `None`.
         parity: What the check saw.
@@ -49,6 +50,7 @@ class ModelCard:
 
     model: TrainedModel
     data: PreparedData
+    tasks: Sequence[str]
     signatures: Sequence[Signature]
     gate_refusal: str | None
     parity: ParityReport
@@ -65,7 +67,7 @@ class ModelCard:
             "simulated": self.model.simulated,
             "spec": self.data.spec.name,
             "spec_fingerprint": self.data.spec.fingerprint,
-            "tasks": list(self.data.spec.tasks),
+            "tasks": list(self.tasks),
             "data": {
                 "simulated": manifest.simulated,
                 "source": dict(manifest.source),
@@ -95,7 +97,7 @@ class ModelCard:
         if self.model.simulated:
             yield "**The data are simulated: the numbers say nothing about real users.**"
             yield ""
-        yield f"Spec fingerprint: `{spec.fingerprint}`. Tasks: {_listed(spec.tasks)}."
+        yield f"Spec fingerprint: `{spec.fingerprint}`. Tasks: {_listed(self.tasks)}."
         yield ""
         yield "| data | sessions | candidates |"
         yield "|---|---:|---:|"
@@ -145,8 +147,8 @@ class ModelCard:
         yield ""
         yield (
             f"{parity.requests} requests: scores within {parity.largest_difference:.1e} of the "
-            f"Keras model's; {ways} equal to `serving_default` bit for bit; merged requests within "
-            f"{parity.largest_merged_difference:.1e} of separate ones."
+            f"Keras model's, by `{EXAMPLES}` too; {ways} equal to `{SERVING_DEFAULT}` bit for bit; "
+            f"merged requests within {parity.largest_merged_difference:.1e} of separate ones."
         )
         yield ""
         yield "The model was run in the loader that TensorFlow Serving's default path ends in. The"

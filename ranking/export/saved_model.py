@@ -85,7 +85,7 @@ def export_networks(
             warm_up = _write_requests(folder / EXTRA, model, encoder, trained, requests)
         finally:
             model.close()
-        card = ModelCard(trained, data, signatures, networks.gate_refusal, parity)
+        card = ModelCard(trained, data, networks.tasks, signatures, networks.gate_refusal, parity)
         (folder / EXTRA / "model_card.json").write_text(card.to_json(), encoding="utf-8")
         (folder / EXTRA / "MODEL_CARD.md").write_text(card.to_markdown(), encoding="utf-8")
         published = publish(folder)

@@ -61,7 +61,8 @@ def make_signatures(networks: RankingNetworks, encoder: Encoder) -> list[Signatu
       record may lack labels and metadata.
 
     `gate` and `score` exist where the gate reads no candidate. Scores are 0 beyond the candidates
-    of a session. Equal requests give equal scores, whichever way they are asked for.
+    of a session. Equal requests give equal scores, whichever way they are asked for; `examples`, a
+    graph that TensorFlow optimizes otherwise, may round otherwise.
     """
     everything = raw_signature(encoder.spec, _ALL)
     scores = {task: tf.TensorSpec([None, None], tf.float32, task) for task in networks.tasks}

@@ -30,7 +30,11 @@ SMALL: dict[str, Any] = {
 # `aw_moe` is also a model of one scenario.
 ALONE = {name: ("aw_moe_backbone" if name == "aw_moe" else name, {}) for name in BACKBONES}
 WITHIN_USR = {f"usr around {name}": ("usr", {"backbone": name}) for name in BACKBONES}
-CASES: dict[str, tuple[str, dict[str, Any]]] = ALONE | WITHIN_USR
+# TensorFlow adds up in another order where the records are parsed.
+ROUNDED_OTHERWISE = {
+    "usr of two layers": ("usr", {"sequence_layers": 2, "sequence_output": "mean"})
+}
+CASES: dict[str, tuple[str, dict[str, Any]]] = ALONE | WITHIN_USR | ROUNDED_OTHERWISE
 SESSIONS, EDGES = 11, 6
 
 
@@ -51,7 +55,7 @@ def requests(data: PreparedData) -> list[Request]:
 
 def test_no_model_of_several_scenarios_is_left_out() -> None:
     several = {name for name, entry in MODELS.items() if "several scenarios" in entry.summary}
-    assert {model for model, _ in ALONE.values()} == several and len(CASES) == 14
+    assert {model for model, _ in ALONE.values()} == several and len(CASES) == 15
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -78,7 +82,7 @@ def test_it_is_cut_in_two_and_answers_as_in_keras(
     # Each was compared with the Keras model, or with `serving_default` bit by bit.
     assert export.parity.requests == SESSIONS + 2 * EDGES
     assert export.parity.largest_difference <= TOLERANCE
-    assert export.parity.equal_ways == ("session_state then score_with_state", "examples")
+    assert export.parity.equal_ways == ("session_state then score_with_state",)
     assert 0 < export.parity.largest_merged_difference <= TOLERANCE
     _check_halves(networks, encoder)
 

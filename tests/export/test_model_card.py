@@ -38,7 +38,7 @@ def _card(data: PreparedData, **changes: Any) -> ModelCard:
         {"gate": tf.TensorSpec([None, 4], tf.float32, "gate")},
     )
     parity = ParityReport(7, 1e-7, ("gate then score",), 2e-7)
-    card = ModelCard(trained, data, [signature], None, parity)
+    card = ModelCard(trained, data, ("click",), [signature], None, parity)
     return dataclasses.replace(card, **changes)
 
 
@@ -62,7 +62,8 @@ def test_people_find_everything(data: PreparedData) -> None:
     assert data.spec.fingerprint in text
     assert "| test | 0.6250 | 0.7500 |  |  |  |  | 1,234 |" in text
     assert "| `gate` | `hour` int64 [B] | `gate` float32 [B, 4] |" in text
-    assert "`gate then score` equal to `serving_default` bit for bit" in text
+    assert "7 requests: scores within 1.0e-07 of the Keras model's, by `examples` too;" in text
+    assert "`gate then score` equal to `serving_default` bit for bit; merged requests" in text
     assert "server itself was not run" in text
     assert "- seed: `3`" in text
     assert "No `gate`" not in text
@@ -79,6 +80,12 @@ def test_metrics_of_several_tasks_have_a_row_each(data: PreparedData) -> None:
     assert "| test, click |  | 0.7500 |" in text and "| test, order |  | 0.2500 |" in text
 
 
+def test_tasks_are_those_that_the_model_predicts(data: PreparedData) -> None:
+    card = _card(data, tasks=("order", "cart"))
+    assert json.loads(card.to_json())["tasks"] == ["order", "cart"]
+    assert "Tasks: `order`, `cart`." in card.to_markdown()
+
+
 def test_a_run_without_metrics_says_so(data: PreparedData) -> None:
     text = _card(data, model=TrainedModel("dnn", {}, {}, True)).to_markdown()
     assert "had not been evaluated when it was exported" in text
@@ -90,6 +97,9 @@ def test_it_lies_in_the_version_folder(exported: ExportedModel) -> None:
     card = json.loads((extra / "model_card.json").read_text(encoding="utf-8"))
     signatures = json.loads((extra / "signatures.json").read_text(encoding="utf-8"))
     assert card["signatures"] == list(signatures["signatures"])
+    given = signatures["signatures"]["serving_default"]["outputs"]
+    assert card["tasks"] == list(given) == ["click"]
+    assert exported.data.spec.tasks == ("click", "order")
     assert card["parity"]["requests"] == exported.export.parity.requests
     text = (extra / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert all(f"| `{name}` |" in text for name in exported.export.signatures)

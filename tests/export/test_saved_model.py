@@ -130,7 +130,7 @@ def test_a_target_form_model_says_why_it_has_no_gate(target_form: ExportedModel)
     assert export.signatures == WITHOUT_GATE
     assert export.gate_refusal == target_form.networks.gate_refusal
     assert "reads the target item" in str(export.gate_refusal)
-    assert export.parity.equal_ways == ("session_state then score_with_state", "examples")
+    assert export.parity.equal_ways == ("session_state then score_with_state",)
     path = export.folder / "assets.extra" / "signatures.json"
     document = json.loads(path.read_text(encoding="utf-8"))
     assert tuple(document["signatures"]) == WITHOUT_GATE

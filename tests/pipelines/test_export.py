@@ -66,8 +66,8 @@ def test_a_run_trained_on_two_devices_is_exported(
     names = "serving_default, gate, score, session_state, score_with_state, examples"
     assert f"SavedModel with signatures {names}" in out
     assert "checked on 25 requests: scores within" in out
-    ways = "gate then score, session_state then score_with_state, examples"
-    assert f"equal to serving_default bit for bit: {ways}" in out
+    ways = "gate then score, session_state then score_with_state"
+    assert f"equal to serving_default bit for bit: {ways}\n" in out
     assert "36 warm-up requests answered" in out
     assert f"export: {tmp_path / '1'}" in out
     sessions = small_batch(5, "export").to_pylist()
@@ -141,19 +141,19 @@ def test_long_paths_and_brackets_are_printed_as_they_are(tmp_path: Path) -> None
     folder = tmp_path / "[bold]" / "1"
     export = Export(
         folder,
-        ("serving_default", "examples"),
+        ("serving_default", "session_state", "score_with_state"),
         "There is [no] gate.",
-        ParityReport(7, 0.0, ("examples",), 1.2e-7),
+        ParityReport(7, 0.0, ("session_state then score_with_state",), 1.2e-7),
         warm_up_requests=12,
         removed=(3, 4),
     )
     print_export(console, export)
     printed = console.file.getvalue().splitlines()
     assert printed == [
-        "SavedModel with signatures serving_default, examples",
+        "SavedModel with signatures serving_default, session_state, score_with_state",
         "No gate signature: There is [no] gate.",
         "checked on 7 requests: scores within 0.0e+00, merged requests within 1.2e-07",
-        "equal to serving_default bit for bit: examples",
+        "equal to serving_default bit for bit: session_state then score_with_state",
         "12 warm-up requests answered",
         "removed older versions: 3, 4",
         f"  export: {folder}",

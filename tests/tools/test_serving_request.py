@@ -57,6 +57,13 @@ def test_empty_lists_keep_their_rank(tmp_path: Path) -> None:
     assert request["candidates_tags"].shape == (1, 2, 0)
 
 
+def test_an_empty_list_need_not_say_how_deep_it_would_go(tmp_path: Path) -> None:
+    request = _read(tmp_path, {**GOOD, "candidates_price": [[]], "candidates_tags": [[]]})
+    assert request["candidates_price"].shape == (1, 0)
+    assert request["candidates_tags"].shape == (1, 0, 0)
+    assert request["candidates_tags"].dtype == object
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -74,6 +81,8 @@ def test_empty_lists_keep_their_rank(tmp_path: Path) -> None:
         ({"candidates_price": [["2"]]}, "must hold numbers of 32 bits. Received: '2'"),
         ({"query": "red"}, "`query` must have 1 dimensions, .* Received: shape \\[\\]"),
         ({"candidates_price": [1.0]}, "must have 2 dimensions, .* Received: shape \\[1\\]"),
+        ({"candidates_price": []}, "must have 2 dimensions, .* Received: shape \\[0\\]"),
+        ({"candidates_price": [[[]]]}, "must have 2 dimensions, .* Received: shape \\[1, 1, 0\\]"),
         ({"candidates_tags": [[["a"], []]]}, "the lists in `candidates_tags` must be equally long"),
     ],
 )

@@ -43,7 +43,8 @@ def _define_flags() -> None:
 def main() -> None:
     """Prints one table of models, or two of settings: the model's and the training's."""
     from pipelines.yardsticks import YARDSTICKS
-    from ranking.models.catalog import MODELS, model_entry
+    from ranking.did_you_mean import did_you_mean
+    from ranking.models.catalog import MODELS
     from ranking.training.settings import PRESETS
 
     console = Console()
@@ -59,7 +60,10 @@ def main() -> None:
         console.print(settings_table(title, yardstick.settings))
         console.print(settings_table("training", yardstick.training))
         return
-    entry = model_entry(FLAGS.model)
+    if FLAGS.model not in MODELS:
+        hint = did_you_mean(FLAGS.model, [*MODELS, *YARDSTICKS])
+        raise ValueError(f"There is no model `{FLAGS.model}`. {hint}")
+    entry = MODELS[FLAGS.model]
     console.print(settings_table(f"{FLAGS.model}: {entry.summary}", entry.settings_class()))
     console.print(settings_table(f"training, preset {FLAGS.preset}", PRESETS[FLAGS.preset]))
 

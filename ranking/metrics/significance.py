@@ -102,6 +102,8 @@ def smallest_detectable(error: float, freedom: float) -> float:
 
     "Likely": in 80 % of test sets (and trainings) such as these, a difference of that size gives a
     p-value below 5 %. A true difference below it is not absent; the sample was too small to tell.
+    The sum of two quantiles is a seventh short with one degree of freedom, a twentieth with two,
+    and right within 2 % from four on.
 
     Example:
     >>> round(smallest_detectable(0.01, math.inf), 4)

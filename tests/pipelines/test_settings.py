@@ -112,3 +112,5 @@ def test_an_unknown_model_is_one_error_with_near_names(run):
     code, out, err = run("--model=awmoe")
     assert (code, out) == (1, "")
     assert err == "error: There is no model `awmoe`. Did you mean `aw_moe` or `mmoe`?\n"
+    code, out, err = run("--model=gbtd")
+    assert err == "error: There is no model `gbtd`. Did you mean `gbdt`?\n"

@@ -76,8 +76,8 @@ def gain_error(base: Array, other: Array, codes: npt.NDArray[np.int64]) -> GainE
     seeds, 93 to 97 % with the share taken out. It is estimated by the clustered variance of each
     seed's deviations from its system's mean. The degrees of freedom of the sum are those of Welch
     and Satterthwaite: with three seeds that differ much, they are few, and the interval is wide.
-    What is left of a seeds' variance is as uncertain as all of it was, and so it is where nothing is
-    left: two or three seeds that happen to lie close together do not show that seeds are alike.
+    What is left of a seeds' variance is as uncertain as all of it was, and so it is where nothing
+    is left: two or three seeds that happen to lie close together do not show that seeds are alike.
     Without that, p-values of 0.05 / 28, which Holm asks for in a family of 28, came up to 3.2 times
     as often as they may in simulations with three seeds; now at most 2.5 times, and mostly less
     often than they may. At 5 % no more come than may. Two seeds are too few for large families: up

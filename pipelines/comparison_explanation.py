@@ -65,9 +65,9 @@ def _warnings(report: ComparisonReport) -> list[str]:
     lines = []
     if not report.has_users:
         lines.append("The sessions do not say whose they are: each counts as a user of its own.")
-    elif report.sessions_without_user:
+    elif unknown := report.sessions_without_user:
         lines.append(
-            f"Of {len(report.compared.sessions):,} sessions, {report.sessions_without_user:,} do "
+            f"Of {len(report.compared.sessions):,} sessions, {unknown:,} do "
             "not say whose they are: each of those counts as a user of its own. Where several are "
             "one user's, intervals are too narrow and p-values too small."
         )

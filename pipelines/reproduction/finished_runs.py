@@ -91,15 +91,15 @@ def _limit(run: PlannedRun) -> list[tuple[str, Any, Any]]:
 
 def _settings(run: PlannedRun, found: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
     """Every setting: name, what the run has, what is asked."""
-    flat = {name: value for part in _PARTS for name, value in found.get(part, {}).items()}
+    known = _flat(found)
     asked = asked_settings(run.system, dict(run.overrides), run.preset)
     # What an older run does not know it had as it is by default, unless it was otherwise then.
     older = {**_flat(asked_settings(run.system, {}, "paper")), **_ONCE}
-    return [(name, flat.get(name, older[name]), value) for name, value in _flat(asked).items()]
+    return [(name, known.get(name, older[name]), value) for name, value in _flat(asked).items()]
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for part in _PARTS for name, value in settings[part].items()}
+    return {name: value for part in _PARTS for name, value in settings.get(part, {}).items()}
 
 
 def _typed(value: Any) -> str:

@@ -4,6 +4,8 @@ from typing import Any
 
 from keras import ops
 
+from ranking.layers.true_counts import true_counts
+
 
 def behavior_ages(behaviors_mask: Any) -> Any:
     """Counts the real behaviors after each: `(B, T)` mask -> `(B, T)` numbers, 0 for the newest.
@@ -19,7 +21,7 @@ def behavior_ages(behaviors_mask: Any) -> Any:
     [[2, 2, 1, 0, 0]]
     """
     seen = ops.cumsum(ops.cast(behaviors_mask, "int32"), axis=1)
-    number = ops.sum(ops.cast(behaviors_mask, "int32"), axis=1, keepdims=True)
+    number = true_counts(behaviors_mask)
     return number - seen
 
 

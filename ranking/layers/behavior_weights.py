@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from ranking.layers.argument_checks import check_choice
+from ranking.layers.true_counts import true_counts
 
 _NORMALIZATIONS = ("none", "softmax")
 _SCALES = ("none", "sqrt_length")
@@ -57,10 +58,8 @@ def behavior_weights(scores: Any, mask: Any, normalization: str, scale: str) -> 
         scores = _masked_softmax(scores, mask)
     weights = ops.where(mask, scores, 0.0)
     if scale == "sqrt_length":
-        # Counted as integers: a sum of ones stops growing at 256 in bfloat16. Not `count_nonzero`,
-        # which transposes counts of more than one axis on PyTorch.
-        length = ops.maximum(ops.sum(ops.cast(mask, "int32"), axis=-1), 1)
-        weights = weights / ops.sqrt(ops.cast(ops.expand_dims(length, -1), weights.dtype))
+        length = ops.maximum(true_counts(mask), 1)
+        weights = weights / ops.sqrt(ops.cast(length, weights.dtype))
     return weights
 
 

@@ -7,6 +7,7 @@ from keras import ops
 
 from ranking.layers.argument_checks import check_choice
 from ranking.layers.clear_padding import clear_padding
+from ranking.layers.true_counts import true_counts
 
 _POOLS = ("sum", "mean", "max")
 
@@ -53,10 +54,8 @@ class MaskedPooling(keras.layers.Layer):
         total = ops.sum(vectors, axis=-2)
         if self.pool == "sum":
             return total
-        # Counted as integers: a sum of ones stops growing at 256 in bfloat16. Not `count_nonzero`,
-        # which transposes counts of more than one axis on PyTorch.
-        count = ops.maximum(ops.sum(ops.cast(mask, "int32"), axis=-1), 1)
-        return total / ops.cast(ops.expand_dims(count, -1), total.dtype)
+        count = ops.maximum(true_counts(mask), 1)
+        return total / ops.cast(count, total.dtype)
 
     def compute_mask(self, *args: Any, **kwargs: Any) -> None:
         return None  # The pooled axis is gone.

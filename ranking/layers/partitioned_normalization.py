@@ -7,6 +7,7 @@ from keras import ops
 
 from ranking.layers.argument_checks import check_rate
 from ranking.layers.clear_padding import clear_padding
+from ranking.layers.true_counts import true_counts
 
 
 @keras.saving.register_keras_serializable(package="ranking")
@@ -119,7 +120,7 @@ class PartitionedNormalization(keras.layers.Layer):
     def _batch_statistics(self, inputs: Any, scenario: Any, mask: Any) -> tuple[Any, Any]:
         """Mean and variance `(S, D)` of this batch, after a step of the moving ones towards them;
         the moving ones where the batch has nothing."""
-        counts = ops.cast(ops.count_nonzero(mask, axis=1), "float32")[:, None]  # (B, 1)
+        counts = ops.cast(true_counts(mask), "float32")  # (B, 1)
         weights = ops.transpose(scenario * counts)  # (S, B)
         total = ops.sum(weights, axis=1, keepdims=True)  # (S, 1)
         weights = weights / ops.where(total > 0, total, 1.0)

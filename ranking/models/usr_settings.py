@@ -42,8 +42,8 @@ class ViewSettings(MultiScenarioSettings):
         feature_gate: Whether the gate has a number for each `element` or each feature (`field`).
         feature_stop_gradient: Whether the gate leaves the features that it reads as they are.
         feature_gate_scale: What the gate, at most 1, is multiplied by.
-        feature_hidden_size: Hidden width of the gate's network; `none` for a quarter of
-            the width of the features.
+        feature_hidden_size: Hidden width of the gate's network; `none` for a quarter of the
+            width of the features.
     """
 
     interest_extractor: bool = True
